@@ -1,0 +1,190 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/avanak/avanak"
+	"github.com/avanak/avanak/media"
+	"github.com/avanak/avanak/queue"
+	"github.com/avanak/avanak/sip"
+)
+
+// hangupTime bounds the wait for our BYE's answer; the BYE itself goes on in sip after it.
+const hangupTime = 5 * time.Second
+
+// Clips gives the encoded frames of a clip.
+type Clips interface {
+	Frames(ctx context.Context, id string) (avanak.Frames, error)
+}
+
+// Line is one trunk's way out: who signals, where media leaves from, and which address the far end is told.
+type Line struct {
+	Agent   *sip.Agent
+	Ports   *media.Ports
+	Address netip.Addr // in the SDP offer
+}
+
+// Caller places calls.
+type Caller struct {
+	lines map[string]Line
+	pacer *media.Pacer
+	clips Clips
+	lead  time.Duration
+	log   *slog.Logger
+}
+
+// New returns a caller over the named lines. lead is the silence before the clip; 0 means media.DefaultLeadIn.
+func New(lines map[string]Line, pacer *media.Pacer, clips Clips, lead time.Duration, log *slog.Logger) (*Caller, error) {
+	for name, l := range lines {
+		if l.Agent == nil || l.Ports == nil || !l.Address.IsValid() {
+			return nil, fmt.Errorf("call: %w: line %s is not complete", avanak.ErrInvalid, name)
+		}
+	}
+	if lead > media.MaxLeadIn {
+		return nil, fmt.Errorf("call: %w: lead-in is over %s", avanak.ErrInvalid, media.MaxLeadIn)
+	}
+	return &Caller{lines: lines, pacer: pacer, clips: clips, lead: lead, log: log}, nil
+}
+
+// Place calls the intent's number over a trunk, plays the clip to whoever answers, and returns when the call is over.
+// When ctx ends, a ringing call is cancelled and an answered one is hung up. gate is asked immediately before the INVITE
+// leaves; where it errs, nothing does.
+func (c *Caller) Place(ctx context.Context, i queue.Intent, trunk string, gate func(context.Context) error) avanak.Report {
+	if !i.Valid() {
+		return failed(avanak.Failed, "no intent")
+	}
+	line, ok := c.lines[trunk]
+	if !ok {
+		return failed(avanak.Failed, "no such trunk")
+	}
+	order := i.Claim().Order
+	frames, err := c.clips.Frames(ctx, order.Clip)
+	if err != nil {
+		c.log.Error("clip cannot be played", "call_id", i.CallID(), "clip", order.Clip, "err", err)
+		if errors.Is(err, avanak.ErrUnavailable) {
+			return failed(avanak.Congestion, "clip store unavailable")
+		}
+		return failed(avanak.Failed, "clip cannot be read")
+	}
+	session, err := c.pacer.Open(line.Ports)
+	if err != nil {
+		c.log.Warn("no media port", "call_id", i.CallID(), "trunk", trunk, "err", err)
+		return failed(avanak.Congestion, "no media port")
+	}
+	defer session.Close()
+
+	result := line.Agent.Invite(ctx, sip.Invite{CallID: i.CallID(), To: i.Claim().Number, From: order.Caller,
+		SDP:       sip.Offer(line.Address, int(session.LocalPort()), uint64(i.Attempt())), //nolint:gosec // 1..15
+		RingLimit: order.Ring, BeforeSend: gate})
+	if result.End != sip.Answered {
+		return c.report(i, result)
+	}
+	return c.play(ctx, result, session, frames)
+}
+
+// failed is the report of an attempt that left no trace on the wire.
+func failed(o avanak.Outcome, detail string) avanak.Report {
+	return avanak.Report{Result: avanak.Result{Outcome: o}, Timeline: avanak.Timeline{Ended: time.Now()}, Detail: detail}
+}
+
+// report is that of an attempt that nobody answered.
+func (c *Caller) report(i queue.Intent, r sip.Result) avanak.Report {
+	outcome, detail := unanswered(r)
+	if r.Err != nil {
+		c.log.Info("call not placed", "call_id", i.CallID(), "end", r.End.String(), "err", r.Err)
+	}
+	t := r.Timing
+	ended := t.Ended
+	if ended.IsZero() {
+		ended = time.Now()
+	}
+	report := avanak.Report{Detail: detail, RetryAfter: r.RetryAfter,
+		Result:   avanak.Result{Outcome: outcome, SIP: r.Status, Cause: r.Cause, Started: t.Sent},
+		Timeline: avanak.Timeline{Invited: t.Sent, Ringing: t.Ringing, Answered: t.Answered, Ended: ended}}
+	if !t.Sent.IsZero() {
+		report.Result.Ring = ended.Sub(t.Sent)
+	}
+	return report
+}
+
+// play is the answered part of a call.
+func (c *Caller) play(ctx context.Context, r sip.Result, session *media.Session, frames avanak.Frames) avanak.Report {
+	call, t := r.Call, r.Timing
+	report := avanak.Report{
+		Result:   avanak.Result{Outcome: avanak.Partial, SIP: r.Status, Started: t.Sent, Ring: t.Answered.Sub(t.Sent)},
+		Timeline: avanak.Timeline{Invited: t.Sent, Ringing: t.Ringing, Answered: t.Answered},
+	}
+	if report.Result.SIP == 0 {
+		report.Result.SIP = 200
+	}
+	if report.Timeline.Ringing.IsZero() {
+		report.Timeline.Ringing = t.Answered
+	}
+	playback, err := c.start(call, session, frames)
+	if err != nil {
+		c.log.Warn("call answered, but nothing could be played", "call_id", call.CallID(), "err", err)
+		report.Result.Outcome, report.Detail = avanak.Failed, "no media: "+cut(err.Error())
+		c.hangup(call, sip.CauseIncompatible)
+	} else {
+		select {
+		case <-playback.Done():
+		case <-call.Done():
+		case <-ctx.Done():
+			report.Detail = "shutdown"
+		}
+		playback.Stop()
+		stats := playback.Stats()
+		c.hangup(call, sip.CauseNormal)
+		report.Timeline.FirstRTP, report.Timeline.FirstClip, report.Timeline.LastRTP = stats.FirstRTP, stats.FirstClip, stats.Last
+		report.Result.Played = time.Duration(stats.Frames) * avanak.FrameTime
+		if stats.Complete {
+			report.Result.Outcome = avanak.Completed
+		}
+	}
+	report.Ended, report.Result.Cause = call.EndedBy(), call.Cause()
+	report.Timeline.Ended = call.Ended()
+	if report.Timeline.Ended.IsZero() { // our BYE is still unanswered
+		report.Timeline.Ended = time.Now()
+	}
+	report.Result.Talk = report.Timeline.Ended.Sub(t.Answered)
+	return report
+}
+
+// start sends the first packet to where the SDP answer says.
+func (c *Caller) start(call *sip.Call, session *media.Session, frames avanak.Frames) (*media.Playback, error) {
+	answer, err := sip.ParseAnswer(call.RemoteSDP())
+	if err != nil {
+		return nil, err
+	}
+	law := frames.ALaw
+	if answer.PayloadType == pcmu {
+		law = frames.ULaw
+	}
+	return session.Play(answer.Addr, answer.PayloadType, law, media.Options{LeadIn: c.lead})
+}
+
+// pcmu is RTP's static payload type of µ-law (RFC 3551 section 6).
+const pcmu = 0
+
+func (c *Caller) hangup(call *sip.Call, cause int) {
+	// Must outlive the cancelled attempt: an answered callee is owed a BYE.
+	ctx, cancel := context.WithTimeout(context.Background(), hangupTime)
+	defer cancel()
+	if err := call.Hangup(ctx, cause); err != nil {
+		c.log.Info("bye is not answered yet", "call_id", call.CallID(), "err", err)
+	}
+}
+
+// cut keeps a detail short.
+func cut(s string) string {
+	const most = 120
+	if len(s) > most {
+		return s[:most]
+	}
+	return s
+}

@@ -1,0 +1,95 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+)
+
+// heartbeats renews this node's leases until ctx ends, which is after the last call has ended.
+func (d *Dispatcher) heartbeats(ctx context.Context) {
+	tick := time.NewTicker(d.cfg.Heartbeat)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		held := d.held.list()
+		if len(held) == 0 {
+			continue
+		}
+		lost, err := d.jobs.Extend(ctx, held)
+		if err != nil && ctx.Err() == nil {
+			d.metrics.errors.WithLabelValues("extend").Inc()
+			d.log.Warn("leases are not renewed", "leases", len(held), "err", err)
+		}
+		for _, l := range lost {
+			if d.held.keeps(l) { // not one that ended between the list and the answer
+				d.held.drop(l)
+				d.metrics.refused.WithLabelValues("lease_lost").Inc()
+				d.log.Warn("lease lost: another node, or the reaper, has taken it up", "campaign", l.Job, "ordinal", l.Ordinal)
+			}
+		}
+	}
+}
+
+// keep does the upkeep that any node may do, until ctx ends: windows, due retries, silent nodes' leases, old events.
+func (d *Dispatcher) keep(ctx context.Context) {
+	tick := time.NewTicker(min(d.cfg.Reap, time.Second))
+	defer tick.Stop()
+	var reaped, trimmed time.Time
+	for {
+		now := time.Now()
+		reap, trim := now.Sub(reaped) >= d.cfg.Reap, now.Sub(trimmed) >= time.Minute
+		if err := d.upkeep(ctx, now, reap, trim); err != nil && ctx.Err() == nil {
+			d.metrics.errors.WithLabelValues("upkeep").Inc()
+			d.log.Warn("upkeep", "err", err)
+		}
+		if reap {
+			reaped = now
+		}
+		if trim {
+			trimmed = now
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (d *Dispatcher) upkeep(ctx context.Context, now time.Time, reap, trim bool) error {
+	campaigns, _, err := d.roster(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range campaigns {
+		open, until, ok := c.Window.Span(now)
+		if !ok {
+			open, until = time.Unix(0, 0), time.Unix(0, 0) // no window, no call
+		}
+		if err := d.jobs.OpenWindow(ctx, c.ID, open, until); err != nil {
+			return err
+		}
+		if _, err := d.jobs.Promote(ctx, c.ID); err != nil {
+			return err
+		}
+	}
+	if reap {
+		found, err := d.jobs.Reap(ctx, campaigns)
+		d.metrics.reaped.WithLabelValues("claimed").Add(float64(found.Requeued))
+		d.metrics.reaped.WithLabelValues("dialled").Add(float64(found.Uncertain))
+		if found.Requeued+found.Uncertain > 0 {
+			d.log.Warn("leases of a silent node taken up", "requeued", found.Requeued, "uncertain", found.Uncertain)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if trim {
+		return d.jobs.TrimEvents(ctx, d.cfg.KeepEvents)
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+package dispatcher
+
+import (
+	"time"
+
+	"github.com/avanak/avanak"
+	"golang.org/x/time/rate"
+)
+
+// trunk is a trunk's limits. All but the gate belong to the planner's goroutine.
+type trunk struct {
+	avanak.Trunk
+	bucket *rate.Limiter
+	gate   *Gate
+	inUse  int
+}
+
+func newTrunk(t avanak.Trunk) *trunk {
+	return &trunk{Trunk: t, gate: newGate(t.CPS),
+		bucket: rate.NewLimiter(rate.Limit(t.CPS*avanak.PaceShare), 1)} // burst 1: carriers count per second or finer
+}
+
+// ready returns how long until the bucket has a token; 0 means now.
+func (t *trunk) ready(now time.Time) time.Duration {
+	missing := 1 - t.bucket.TokensAt(now)
+	if missing <= 0 {
+		return 0
+	}
+	return time.Duration(missing/float64(t.bucket.Limit())*float64(time.Second)) + time.Microsecond
+}
+
+func (t *trunk) full() bool { return t.inUse >= t.Channels }

@@ -1,0 +1,97 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// expedited is the TOS byte of DSCP EF (RFC 3246): voice before data on links that honour it.
+const expedited = 46 << 2
+
+// socket is a non-blocking UDP socket that Go's poller does not know. A net.UDPConn would do, but the poller asks for
+// edge-triggered write readiness, so that the kernel queues an event for every packet that leaves, which somebody has
+// to take; and its Write waits where the send buffer is full.
+type socket struct{ fd int }
+
+// bind opens a socket on ip and port; port 0 leaves the choice to the kernel. It returns the port that it got.
+func bind(ip netip.Addr, port uint16) (socket, uint16, error) {
+	family := unix.AF_INET
+	if ip.Is6() {
+		family = unix.AF_INET6
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return socket{}, 0, fmt.Errorf("open rtp socket: %w", err)
+	}
+	s := socket{fd: fd}
+	s.tune(ip)
+	if err := unix.Bind(fd, sockaddr(netip.AddrPortFrom(ip, port))); err != nil {
+		s.close()
+		return socket{}, 0, fmt.Errorf("bind rtp socket to %s: %w", netip.AddrPortFrom(ip, port), err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		s.close()
+		return socket{}, 0, fmt.Errorf("read rtp port: %w", err)
+	}
+	switch name := name.(type) {
+	case *unix.SockaddrInet4:
+		port = uint16(name.Port) //nolint:gosec // the kernel's ports have 16 bits
+	case *unix.SockaddrInet6:
+		port = uint16(name.Port) //nolint:gosec // the kernel's ports have 16 bits
+	}
+	return s, port, nil
+}
+
+// tune asks for what makes play-out better or cheaper; calls work without it, so refusals are of no consequence.
+func (s socket) tune(ip netip.Addr) {
+	// The kernel raises this to its minimum, a few packets; when they lie there unread, the rest is dropped early.
+	_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0)
+	if ip.Is6() {
+		_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1)
+		_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_IPV6, unix.IPV6_TCLASS, expedited)
+		return
+	}
+	_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_IP, unix.IP_TOS, expedited)
+}
+
+// connect fixes the destination; from then on the kernel delivers nothing of other sources. It does not block.
+func (s socket) connect(remote netip.AddrPort) error {
+	if err := unix.Connect(s.fd, sockaddr(remote)); err != nil {
+		return fmt.Errorf("connect rtp socket to %s: %w", remote, err)
+	}
+	return nil
+}
+
+// send gives one packet to the kernel and never waits.
+func (s socket) send(packet []byte) error { return unix.Send(s.fd, packet, unix.MSG_NOSIGNAL) }
+
+func (s socket) close() { _ = unix.Close(s.fd) }
+
+func sockaddr(a netip.AddrPort) unix.Sockaddr {
+	if a.Addr().Is4() {
+		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}
+
+// unreachable tells whether err may be an ICMP answer to an earlier packet. The kernel reports it in place of
+// the next send, whose packet has then not left.
+func unreachable(err error) bool {
+	return errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.ENETUNREACH) ||
+		errors.Is(err, unix.ENOPROTOOPT)
+}
+
+// full tells whether the kernel had no room for the packet.
+func full(err error) bool {
+	return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM)
+}
+
+// taken tells whether the port, and only this port, is not to be had.
+func taken(err error) bool { return errors.Is(err, unix.EADDRINUSE) || errors.Is(err, unix.EACCES) }
+
+// noDescriptors tells whether the process or the machine is at its limit of open files.
+func noDescriptors(err error) bool { return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) }

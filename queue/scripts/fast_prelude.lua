@@ -1,0 +1,15 @@
+-- Shared by the scripts of the fast lane, behind prelude.lua. A message is one hash, KEYS[1] of the shard is the queue.
+
+-- close_message rests a message in a terminal state; its record outlives it by the retention.
+local function close_message(m, state, now, retention)
+  redis.call('HSET', m, 'state', state, 'stage', '', 'ended', int(now))
+  redis.call('PEXPIRE', m, retention)
+end
+
+local function skip_message(m, ev, id, outcome, state, now, retention)
+  local h = redis.call('HMGET', m, 'tenant', 'attempts', 'token')
+  redis.call('HSET', m, 'result', string.char(outcome) .. string.rep('\0', 15))
+  close_message(m, state, now, retention)
+  redis.call('XADD', ev, '*', 'k', 'skipped', 'at', int(now), 't', h[1], 'j', id, 'o', 0, 'a', h[2], 'tok', h[3],
+    'out', outcome, 'st', state)
+end

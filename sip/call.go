@@ -1,0 +1,148 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/avanak/avanak"
+)
+
+// Call is an answered call. It lives until the far end or we end it; whoever got it from Invite must Hangup.
+type Call struct {
+	agent  *Agent
+	dialog *dialog
+	ack    *sip.Request  // sent again for each retransmitted 2xx; touched by the leg's goroutine only
+	local  []byte        // our session description, for re-INVITEs
+	wake   func()        // tells the leg that the call ended
+	done   chan struct{} // closed by end
+
+	mu      sync.Mutex
+	sdp     []byte      // guarded by mu
+	leaving bool        // our BYE is under way; guarded by mu
+	by      avanak.Side // guarded by mu
+	cause   int         // guarded by mu
+	ended   time.Time   // guarded by mu
+	acked   ackWait     // guarded by mu
+}
+
+// ackWait is the re-INVITE whose 2xx the far end has not acknowledged yet.
+type ackWait struct {
+	seq  uint32
+	came chan struct{} // closed when the ACK came; nil where none is awaited
+}
+
+func newCall(a *Agent, local []byte, res *sip.Response, wake func()) *Call {
+	c := &Call{agent: a, dialog: newDialog(a, res), local: local, wake: wake, done: make(chan struct{}), sdp: slices.Clone(res.Body())}
+	c.ack = c.dialog.request(sip.ACK, c.dialog.invite)
+	a.m.calls.Inc()
+	return c
+}
+
+// CallID is the Call-ID that the Invite named.
+func (c *Call) CallID() string { return c.dialog.callID }
+
+// RemoteSDP is the far end's session description: that of the 2xx, or of a later offer of theirs that we accepted. It may
+// be empty; the caller must not change it.
+func (c *Call) RemoteSDP() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sdp
+}
+
+// Done is closed when the call has ended: the far end sent BYE, our BYE was answered or stayed unanswered for 64*T1, or
+// the Agent closed.
+func (c *Call) Done() <-chan struct{} { return c.done }
+
+// EndedBy tells who ended the call; avanak.Nobody while it lives.
+func (c *Call) EndedBy() avanak.Side {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.by
+}
+
+// Cause is the Q.850 cause with which the call ended: of the far end's BYE (0 where it gave none), or of our Hangup.
+func (c *Call) Cause() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause
+}
+
+// Ended is the instant at which the call ended, zero while it lives.
+func (c *Call) Ended() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ended
+}
+
+// Hangup ends the call with a BYE that carries a Q.850 cause (CauseNormal in most cases) and waits for Done. Any final
+// response and silence count as ended (a 481 says no more than that the far end was first). The only error is ctx's: then
+// the BYE goes on without the caller. It may be called many times, and after the call has ended.
+func (c *Call) Hangup(ctx context.Context, cause int) error {
+	c.leave(cause)
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("hang up %s: %w", c.dialog.callID, ctx.Err())
+	}
+}
+
+// leave starts our BYE, once.
+func (c *Call) leave(cause int) {
+	c.mu.Lock()
+	first := !c.leaving && c.ended.IsZero()
+	c.leaving = c.leaving || first
+	c.mu.Unlock()
+	if !first {
+		return
+	}
+	if !c.agent.crew.run(func() { c.bye(cause) }) {
+		c.end(avanak.Us, cause)
+	}
+}
+
+func (c *Call) bye(cause int) {
+	defer c.end(avanak.Us, cause)
+	defer c.agent.guard("bye")
+	c.agent.settle(func() *sip.Request { return c.dialog.request(sip.BYE, c.dialog.next(), q850(cause)) })
+}
+
+// end closes the call, once; false means that it had ended before.
+func (c *Call) end(by avanak.Side, cause int) bool {
+	c.mu.Lock()
+	if !c.ended.IsZero() {
+		c.mu.Unlock()
+		return false
+	}
+	if c.leaving { // a BYE that crossed ours ends the call, but we were the ones to end it
+		by = avanak.Us
+	}
+	c.by, c.cause, c.ended = by, cause, time.Now()
+	c.mu.Unlock()
+	close(c.done)
+	c.agent.m.calls.Dec()
+	c.wake()
+	return true
+}
+
+func (c *Call) over() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// acknowledge sends the ACK of the 2xx.
+func (c *Call) acknowledge() error {
+	if err := c.agent.client.WriteRequest(c.ack); err != nil {
+		return fmt.Errorf("ack %s: %w", c.dialog.callID, err)
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package sip
+
+import (
+	"net/netip"
+	"slices"
+	"sync"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// maxRoutes bounds the route set that we take from a 2xx.
+const maxRoutes = 64
+
+// dialog is the state that RFC 3261 section 12 keeps of one answered branch of an INVITE, seen from the caller.
+type dialog struct {
+	agent  *Agent
+	callID string
+	from   *sip.FromHeader // ours, with our tag
+	to     *sip.ToHeader   // theirs, with their tag
+	routes []sip.Uri       // frozen at the 2xx (section 12.1.2: Record-Route in reverse order)
+	source string          // ip:port that the 2xx came from
+	invite uint32          // CSeq number of the INVITE, and of its ACK
+
+	mu     sync.Mutex
+	target sip.Uri // the far end's Contact; guarded by mu
+	cseq   uint32  // of our last request; guarded by mu
+	remote uint32  // CSeq of their last request, 0 before the first; guarded by mu
+}
+
+// newDialog makes the dialog that a 2xx confirms. A 2xx without Contact (it must have one) leaves its To address as
+// target; the packets go to where the 2xx came from.
+func newDialog(a *Agent, res *sip.Response) *dialog {
+	d := &dialog{agent: a, callID: string(*res.CallID()), from: sip.HeaderClone(res.From()).(*sip.FromHeader),
+		to: sip.HeaderClone(res.To()).(*sip.ToHeader), source: res.Source(), invite: res.CSeq().SeqNo,
+		cseq: res.CSeq().SeqNo}
+	d.target = *d.to.Address.Clone()
+	d.refresh(res)
+	for _, h := range res.GetHeaders("Record-Route") {
+		rr, ok := h.(*sip.RecordRouteHeader)
+		if ok && rr.Address.Host != "" && len(d.routes) < maxRoutes {
+			d.routes = append(d.routes, *rr.Address.Clone())
+		}
+	}
+	slices.Reverse(d.routes)
+	return d
+}
+
+// refresh takes the remote target from a message that is a target refresh (section 12.2).
+func (d *dialog) refresh(msg interface{ Contact() *sip.ContactHeader }) {
+	c := msg.Contact()
+	if c == nil || c.Address.Host == "" || c.Address.Wildcard {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.target = *c.Address.Clone()
+	d.target.Headers = nil // not allowed in a Request-URI (section 19.1.1, table 1)
+}
+
+// next counts our next request.
+func (d *dialog) next() uint32 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cseq++
+	return d.cseq
+}
+
+// newer notes the CSeq number of a request of theirs; false means that it is older than one before (section 12.2.2).
+func (d *dialog) newer(seq uint32) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if seq < d.remote {
+		return false
+	}
+	d.remote = seq
+	return true
+}
+
+// request builds an in-dialog request (section 12.2.1.1) without body.
+func (d *dialog) request(method sip.RequestMethod, seq uint32, extra ...sip.Header) *sip.Request {
+	d.mu.Lock()
+	recipient := *d.target.Clone()
+	d.mu.Unlock()
+	hop, routes := recipient, d.routes
+	if len(routes) > 0 {
+		hop = routes[0]
+		if !hop.UriParams.Has("lr") { // a strict router (RFC 2543) wants to be the Request-URI
+			routes = append(slices.Clone(routes[1:]), recipient)
+			recipient = *hop.Clone()
+			recipient.Headers = nil
+		}
+	}
+	req := d.agent.newRequest(method, recipient, d.agent.via(), d.hop(hop))
+	for _, r := range routes {
+		req.AppendHeader(&sip.RouteHeader{Address: r})
+	}
+	callID := sip.CallIDHeader(d.callID)
+	req.AppendHeader(sip.HeaderClone(d.from))
+	req.AppendHeader(sip.HeaderClone(d.to))
+	req.AppendHeader(&callID)
+	req.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: method})
+	req.AppendHeader(sip.NewHeader("User-Agent", d.agent.cfg.UserAgent))
+	for _, h := range extra {
+		req.AppendHeader(h)
+	}
+	req.SetBody(nil)
+	return req
+}
+
+// hop is where packets for u go. A host name, another transport or a foreign scheme is not followed: what answered the
+// INVITE knows the way, and no look-up may hold up an ACK.
+func (d *dialog) hop(u sip.Uri) string {
+	ip, err := netip.ParseAddr(trimBrackets(u.Host))
+	transport, given := u.UriParams.Get("transport")
+	if err != nil || ip.IsUnspecified() || u.Scheme != "sip" || u.Port < 0 || u.Port > 65535 ||
+		(given && sip.NetworkToLower(transport) != "udp") || ip.Unmap().Is6() != d.agent.target.ipv6 {
+		return d.source
+	}
+	port := uint16(defaultPort)
+	if u.Port > 0 {
+		port = uint16(u.Port)
+	}
+	return netip.AddrPortFrom(ip.Unmap(), port).String()
+}
+
+func trimBrackets(host string) string {
+	if len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']' {
+		return host[1 : len(host)-1]
+	}
+	return host
+}

@@ -1,0 +1,281 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/avanak/avanak"
+)
+
+// phase is where a leg stands; doc.go has the picture.
+type phase uint8
+
+const (
+	calling    phase = iota // INVITE sent, nothing came back
+	proceeding              // a 1xx came
+	cancelling              // CANCEL sent; Invite still waits for the final response
+	answered                // Invite has its Call
+	watching                // Invite has its failure; a 2xx may still come
+	over                    // nothing is owed to anybody
+)
+
+// Bounds of a leg.
+const (
+	maxBranches  = 16 // answered branches of one fork that get an ACK and a BYE
+	inboxSize    = 16 // responses outside of the transaction that wait; the far end sends again what finds no room
+	finalFactor  = 4  // of T1: how long Invite waits for the final response after CANCEL
+	settleFactor = 64 // of T1: how long a 2xx is sent again (RFC 3261 section 13.3.1.4), and so how long we watch
+)
+
+// leg is one INVITE and everything that its Call-ID still owes the network. Its goroutine alone touches the fields below
+// the line; it lives until the transaction is over and every answered branch has ended.
+type leg struct {
+	agent   *Agent
+	callID  string
+	ring    time.Duration
+	sdp     []byte // our offer
+	onSent  func(time.Time)
+	adopted bool
+	result  chan Result        // capacity 1; gets exactly one
+	inbox   chan *sip.Response // retransmitted and unmatched responses, never closed
+	nudge   chan struct{}      // capacity 1: a Call ended
+	first   chan struct{}      // closed by the leg's goroutine when the first 2xx is known
+
+	mu    sync.Mutex
+	tag   string           // of our From
+	calls map[string]*Call // by their To tag; guarded by mu; written by the leg's goroutine only
+
+	// ---- the goroutine's own ----
+	invite    *sip.Request // nil where the leg was adopted from an unmatched 2xx
+	tx        sip.ClientTransaction
+	responses <-chan *sip.Response // nil once the transaction is over
+	txDone    <-chan struct{}      // nil once the transaction is over
+	stopped   bool                 // the transaction was ended early: hop-by-hop ACKs are ours to send
+	phase     phase
+	alarm     *time.Timer // what it means depends on the phase
+	cancelled bool        // CANCEL was sent
+	delivered bool
+	draining  bool              // Close has begun
+	res       Result            // what Invite will get
+	early     map[string][]byte // session descriptions of provisional responses by To tag: some far ends leave it out of the 2xx
+}
+
+func newLeg(a *Agent, inv Invite) *leg {
+	return &leg{agent: a, callID: inv.CallID, ring: inv.RingLimit, sdp: inv.SDP, onSent: inv.OnSent,
+		result: make(chan Result, 1), inbox: make(chan *sip.Response, inboxSize), nudge: make(chan struct{}, 1),
+		first: make(chan struct{}), calls: make(map[string]*Call)}
+}
+
+// offer hands the leg a response from outside of its transaction channel. It never blocks.
+func (l *leg) offer(res *sip.Response) {
+	select {
+	case l.inbox <- res:
+	default:
+	}
+}
+
+// run moves the leg until it is over.
+func (l *leg) run(ctx context.Context) {
+	defer l.agent.retire(l)
+	defer l.alarm.Stop()
+	defer l.breakdown()
+	if l.onSent != nil {
+		l.onSent(l.res.Timing.Sent)
+	}
+	given, drain := ctx.Done(), l.agent.drain
+	for !l.finished() {
+		select {
+		case res := <-l.responses:
+			l.receive(res)
+		case res := <-l.inbox:
+			l.receive(res)
+		case <-l.nudge:
+		case <-l.alarm.C:
+			l.timeout()
+		case <-l.txDone:
+			l.transactionOver()
+		case <-given:
+			given = nil
+			l.giveUp(Cancelled, ctx.Err())
+		case <-drain:
+			drain, l.draining = nil, true
+			l.giveUp(Cancelled, ErrClosing)
+			l.hangUpAll()
+		case <-l.agent.quit:
+			l.deliver(Cancelled, ErrClosing)
+			l.abandon()
+			return
+		}
+	}
+}
+
+// finished tells whether nothing is owed any more.
+func (l *leg) finished() bool {
+	switch l.phase {
+	case over:
+		return l.idle()
+	case answered:
+		return (l.txDone == nil || l.draining) && l.idle()
+	case watching: // a Close that found the late answer ended need not wait for another
+		return l.draining && l.res.Late && l.idle()
+	case calling, proceeding, cancelling:
+	}
+	return false
+}
+
+// idle tells whether every answered branch has ended.
+func (l *leg) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.calls {
+		if !c.over() {
+			return false
+		}
+	}
+	return true
+}
+
+// enter changes the phase and sets the alarm that belongs to it.
+func (l *leg) enter(p phase, alarm time.Duration) {
+	l.phase = p
+	l.alarm.Reset(alarm)
+}
+
+// watch waits for what may still come.
+func (l *leg) watch() { l.enter(watching, settleFactor*sip.T1) }
+
+// timeout is what the alarm means in each phase.
+func (l *leg) timeout() {
+	switch l.phase {
+	case calling:
+		select { // what came at the last moment counts
+		case res := <-l.responses:
+			l.receive(res)
+			return
+		default:
+		}
+		l.giveUp(Silent, ErrNoResponse)
+	case proceeding:
+		l.giveUp(RingLimit, nil)
+	case cancelling:
+		l.deliver(l.res.End, l.res.Err)
+		l.watch()
+	case watching:
+		l.stop()
+		l.phase = over
+	case answered, over:
+	}
+}
+
+// giveUp ends the wait for an answer. In the calling phase nothing has come back: a CANCEL must not be sent
+// (RFC 3261 section 9.1), and the INVITE must not be sent again either, or a phone would ring for a call that is given up.
+func (l *leg) giveUp(end End, err error) {
+	switch l.phase {
+	case calling:
+		l.stop()
+		l.deliver(end, err)
+		l.watch()
+	case proceeding:
+		l.res.End, l.res.Err = end, err
+		l.cancel()
+		l.enter(cancelling, finalFactor*sip.T1)
+	case cancelling, answered, watching, over:
+	}
+}
+
+// transactionOver is the end of sipgo's transaction: its timers ran out, or the transport failed.
+func (l *leg) transactionOver() {
+	err := l.tx.Err()
+	l.responses, l.txDone = nil, nil
+	switch l.phase {
+	case calling, proceeding, cancelling:
+		// A later send failed, but the INVITE had left before.
+		l.stopped = true
+		l.deliver(Silent, fmt.Errorf("%w: %w", ErrNoResponse, err))
+		l.watch()
+	case watching, answered, over:
+	}
+}
+
+// stop ends the transaction early. What still comes reaches us as unmatched responses.
+func (l *leg) stop() {
+	if l.txDone == nil {
+		return
+	}
+	l.stopped = true
+	l.responses, l.txDone = nil, nil
+	l.tx.Terminate()
+}
+
+// cancel sends CANCEL, once, and leaves its transaction to a goroutine of its own.
+func (l *leg) cancel() {
+	if l.cancelled || l.invite == nil {
+		return
+	}
+	l.cancelled = true
+	template := l.agent.hopByHop(sip.CANCEL, l.invite, l.invite.To())
+	template.AppendHeader(sip.NewHeader("Reason", `SIP;cause=487;text="Request Terminated"`))
+	l.agent.crew.run(func() {
+		defer l.agent.guard("cancel")
+		l.agent.settle(template.Clone)
+	})
+}
+
+// deliver gives Invite its Result, once.
+func (l *leg) deliver(end End, err error) {
+	if l.delivered {
+		return
+	}
+	l.delivered = true
+	l.res.End, l.res.Err = end, err
+	if l.res.Timing.Ended.IsZero() && end != Answered {
+		l.res.Timing.Ended = time.Now()
+	}
+	l.result <- l.res
+}
+
+func (l *leg) hangUpAll() {
+	for _, c := range l.snapshot() {
+		c.leave(CauseNormal)
+	}
+}
+
+// abandon drops what lives without a word: the Agent has no more time, or the leg is broken.
+func (l *leg) abandon() {
+	l.stop()
+	l.phase = over
+	for _, c := range l.snapshot() {
+		c.end(avanak.Us, 0)
+	}
+}
+
+func (l *leg) snapshot() []*Call {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	calls := make([]*Call, 0, len(l.calls))
+	for _, c := range l.calls {
+		calls = append(calls, c)
+	}
+	return calls
+}
+
+// breakdown, deferred by run, makes a panic the end of this leg only. Answered branches get their BYE.
+func (l *leg) breakdown() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	l.agent.panicked("leg "+l.callID, p)
+	l.deliver(Broken, errPanic)
+	l.hangUpAll()
+	l.stop()
+}
+
+func tagOf(params sip.HeaderParams) string {
+	tag, _ := params.Get("tag")
+	return tag
+}

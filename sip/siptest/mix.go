@@ -1,0 +1,94 @@
+package siptest
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+	"strconv"
+	"time"
+)
+
+// The shares of a Mix, in hundredths of any run of a hundred numbers.
+const (
+	mixBusy      = 6  // always busy
+	mixBusyOnce  = 6  // busy at every odd call, answers every even one: a retry succeeds
+	mixNoAnswer  = 12 // rings until cancelled
+	mixTrunkDown = 5  // 503 with Retry-After: 1
+	mixHangUp    = 6  // answers, and hangs up after 1.5 to 2.5 s
+)
+
+// forced are the outcomes that the last three digits of a number ask for, for people who try the sandbox: the number
+// +989120000486 is busy whatever the mix says.
+var forced = map[string]Behaviour{
+	"486": {Kind: Busy, ReasonCause: 17},
+	"480": {Status: 480, ReasonCause: 18},
+	"503": {Kind: Unavailable, RetryAfter: time.Second},
+	"404": {Kind: NotFound, ReasonCause: 1},
+	"603": {Kind: Decline, ReasonCause: 21},
+	"408": {Kind: NoAnswer},
+}
+
+// Mix is the population of the sandbox trunk and the demo. Of any hundred consecutive numbers 65 answer after 0.3 to
+// 1.5 s of ringing and stay on the line, 12 are busy (half of them answer at their second call), 12 do not answer, 5
+// are refused with 503 and Retry-After: 1, and 6 answer and hang up early, after 1.5 to 2.5 s. Which number does what follows from
+// seed and its last two digits, how fast from seed and its last ten; the same seed gives the same people.
+//
+// Numbers that end in 486, 480, 503, 404, 603 or 408 (no answer) do just that.
+func Mix(seed uint64) func(number string, nth int) Behaviour {
+	places := mixPlaces(seed)
+	return func(number string, nth int) Behaviour {
+		if len(number) >= 3 {
+			if b, ok := forced[number[len(number)-3:]]; ok {
+				return b
+			}
+		}
+		// Text that ends in no digits (anonymous callers' URIs) is one more number: the last.
+		place, err := strconv.ParseUint(number[max(len(number)-2, 0):], 10, 8)
+		if err != nil {
+			place = 99
+		}
+		tail := number[max(len(number)-10, 0):]
+		b := Behaviour{AnswerAfter: between(seed, tail+"/ring", 300*time.Millisecond, 1500*time.Millisecond)}
+		switch kind := places[place]; {
+		case kind == HangUp:
+			b.Kind = HangUp
+			b.HangUpAfter = between(seed, tail+"/talk", 1500*time.Millisecond, 2500*time.Millisecond)
+		case kind == busyOnce && nth%2 == 0:
+		case kind == Busy, kind == busyOnce:
+			return forced["486"]
+		case kind == NoAnswer:
+			return forced["408"]
+		case kind == Unavailable:
+			return forced["503"]
+		}
+		return b
+	}
+}
+
+// busyOnce is a place in a mix, no kind that a callee knows.
+const busyOnce Kind = 255
+
+// mixPlaces deals the kinds out to the last two digits.
+func mixPlaces(seed uint64) [100]Kind {
+	var places [100]Kind // Answer
+	i := 0
+	for _, share := range [...]struct {
+		kind Kind
+		n    int
+	}{{Busy, mixBusy}, {busyOnce, mixBusyOnce}, {NoAnswer, mixNoAnswer}, {Unavailable, mixTrunkDown}, {HangUp, mixHangUp}} {
+		for range share.n {
+			places[i] = share.kind
+			i++
+		}
+	}
+	rand.New(rand.NewPCG(seed, seed)).Shuffle(len(places), func(a, b int) { //nolint:gosec // repeatable on purpose
+		places[a], places[b] = places[b], places[a]
+	})
+	return places
+}
+
+// between draws a duration from low to high by hash.
+func between(seed uint64, key string, low, high time.Duration) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(strconv.FormatUint(seed, 10) + "/" + key))
+	return low + time.Duration(h.Sum64()%uint64(high-low))
+}

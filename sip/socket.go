@@ -1,0 +1,77 @@
+package sip
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// socketBuffer is asked of the kernel for each direction, in bytes: a burst of answers must not be dropped while the
+// process is held up. The kernel may give less.
+const socketBuffer = 4 << 20
+
+// readPause is the wait after a read error that is not the socket's end, so that a persistent one does not spin.
+const readPause = 10 * time.Millisecond
+
+// socket is an Agent's UDP socket as sipgo reads it. It tells when sipgo has begun to read (before that sipgo would open
+// a second socket for our first request), and hides read errors that pass: sipgo's reader ends at the first error.
+type socket struct {
+	net.PacketConn
+	reading chan struct{} // closed at the first read
+	once    sync.Once
+}
+
+// listen binds addr and returns the socket with the address to advertise.
+func listen(addr netip.AddrPort) (*socket, error) {
+	network := "udp4"
+	if addr.Addr().Is6() && !addr.Addr().Is4In6() {
+		network = "udp6"
+	}
+	conn, err := net.ListenUDP(network, net.UDPAddrFromAddrPort(addr))
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", addr, err)
+	}
+	// What the kernel grants below the wish is still a working socket.
+	_ = conn.SetReadBuffer(socketBuffer)
+	_ = conn.SetWriteBuffer(socketBuffer)
+	return &socket{PacketConn: conn, reading: make(chan struct{})}, nil
+}
+
+// ReadFrom reads one datagram; its only error is net.ErrClosed.
+func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
+	s.once.Do(func() { close(s.reading) })
+	for {
+		n, addr, err := s.PacketConn.ReadFrom(b)
+		if err == nil || errors.Is(err, net.ErrClosed) {
+			return n, addr, err
+		}
+		time.Sleep(readPause)
+	}
+}
+
+// addr is the bound address.
+func (s *socket) addr() netip.AddrPort {
+	udp, ok := s.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	a := udp.AddrPort()
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// sourceFor is the local address that the kernel would choose for packets to remote. Connecting a UDP socket sends nothing.
+func sourceFor(remote netip.AddrPort) (netip.Addr, error) {
+	conn, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(remote))
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("find a route to %s: %w", remote, err)
+	}
+	defer conn.Close()
+	udp, ok := conn.LocalAddr().(*net.UDPAddr)
+	if !ok {
+		return netip.Addr{}, fmt.Errorf("find a route to %s: %w", remote, net.ErrClosed)
+	}
+	return udp.AddrPort().Addr().Unmap(), nil
+}
