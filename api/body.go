@@ -12,6 +12,40 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
+// incoming is a request's body as it came. It starts with a deadline, so that net/http, which reads on a little before it sends
+// a refusal, does not wait for ever for a client that sends nothing.
+type incoming struct {
+	io.ReadCloser
+	conn  *http.ResponseController
+	ended bool
+}
+
+func newIncoming(from io.ReadCloser, conn *http.ResponseController, patience time.Duration) *incoming {
+	_ = conn.SetReadDeadline(time.Now().Add(patience)) // an in-process test's writer has no deadlines
+	return &incoming{ReadCloser: from, conn: conn}
+}
+
+// Read reads, and takes the deadline away at the end.
+func (b *incoming) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.ended = true
+		// From here on net/http watches the connection: a deadline that passes would look like a client that has gone.
+		_ = b.conn.SetReadDeadline(time.Time{})
+	}
+	return n, err
+}
+
+// linger is how long, all in all, a refused body is read and thrown away.
+const linger = 3 * time.Second
+
+// drain reads on behind a refusal that has been sent. A client that is still sending when the connection is closed gets a reset,
+// and may never see why it was refused.
+func (b *incoming) drain() {
+	_ = b.conn.SetReadDeadline(time.Now().Add(linger)) // an in-process test's writer has no deadlines
+	_, _ = io.Copy(io.Discard, b)                      // how it ends does not matter any more
+}
+
 // limits bounds what a request may cost: bytes of its body, and time for all of it (0: no limit, for answers that are streamed).
 func (s *Server) limits(bytes int64, within time.Duration) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
@@ -61,10 +95,7 @@ func (b *body) Read(p []byte) (int, error) {
 	_, tooBig := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case err == nil:
-	case errors.Is(err, io.EOF):
-		// From here on net/http watches the connection: a deadline that passes would look like a client that has gone.
-		_ = b.conn.SetReadDeadline(time.Time{})
-	case tooBig:
+	case errors.Is(err, io.EOF), tooBig:
 	case errors.As(err, &late) && late.Timeout():
 		err = timeout.problem("the body came too slowly").with("Connection", "close")
 	default:

@@ -37,7 +37,8 @@ var (
 	unsupportedMedia    = kind{"unsupported-media", http.StatusUnsupportedMediaType, "The body's type is not supported"}
 	invalidAudio        = kind{"invalid-audio", http.StatusUnprocessableEntity, "The audio cannot be used"}
 	invalidList         = kind{"invalid-list", http.StatusUnprocessableEntity, "The list cannot be read"}
-	laneFull            = kind{"lane-full", http.StatusTooManyRequests, "A limit is reached"}
+	laneFull            = kind{"lane-full", http.StatusTooManyRequests, "The fast lane is full"}
+	limitReached        = kind{"limit-reached", http.StatusTooManyRequests, "A limit is reached"}
 	unavailable         = kind{"unavailable", http.StatusServiceUnavailable, "The service cannot do this now"}
 	internal            = kind{"internal", http.StatusInternalServerError, "Something went wrong here"}
 )
@@ -129,8 +130,10 @@ func problemOf(err error) *problem {
 		p = unavailable.problem("a part that is needed is away; try again")
 	case errors.Is(err, avanak.ErrConflict):
 		p = conflict.problem(explain(err, avanak.ErrConflict, "its present state does not allow this"))
+	case errors.Is(err, queue.ErrFull):
+		p = laneFull.problem("as many messages wait as may; try again")
 	case errors.Is(err, avanak.ErrLimited):
-		p = laneFull.problem(explain(err, avanak.ErrLimited, "no more is accepted at the moment; try again"))
+		p = limitReached.problem(explain(err, avanak.ErrLimited, "no more is accepted at the moment"))
 	case errors.Is(err, avanak.ErrInvalid):
 		p = invalidRequest.problem(explain(err, avanak.ErrInvalid, "the request breaks a rule of the API"))
 	case errors.Is(err, context.Canceled):

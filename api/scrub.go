@@ -10,42 +10,51 @@ const (
 	maxText   = 300 // bytes of a text from elsewhere
 )
 
-// scrub makes a text that comes from elsewhere fit for an answer: what stands in double quotes is what somebody submitted,
-// and a long run of digits, in any script, may be a number; both become an ellipsis. What is left is cut to maxText.
+// scrub makes a text that comes from elsewhere fit for an answer: what stands in double quotes is what somebody submitted, and
+// becomes an ellipsis, as what may be a number does. What is left is cut to maxText.
 func scrub(text string) string {
+	var out strings.Builder
+	for i, part := range strings.Split(text, `"`) {
+		if i%2 == 1 {
+			part = "…"
+		}
+		out.WriteString(part)
+	}
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return -1
+		}
+		return r
+	}, masked(out.String()))
+	if len(text) > maxText {
+		return strings.ToValidUTF8(text[:maxText], "") + "…"
+	}
+	return text
+}
+
+// masked replaces long runs of digits, in any script, by an ellipsis: any of them may be a number.
+func masked(text string) string {
 	var out, digits strings.Builder
-	run, quoted := 0, false
+	run := 0
 	flush := func() {
 		if run > maxDigits {
-			out.WriteString("…")
-		} else {
-			out.WriteString(digits.String())
+			digits.Reset()
+			digits.WriteString("…")
 		}
+		out.WriteString(digits.String())
 		digits.Reset()
 		run = 0
 	}
 	for _, r := range text {
-		switch {
-		case r == '"':
-			flush()
-			if quoted = !quoted; quoted {
-				out.WriteString("…")
-			}
-		case quoted:
-		case unicode.IsDigit(r):
+		if unicode.IsDigit(r) {
 			digits.WriteRune(r)
 			run++
-		case unicode.IsControl(r), r == unicode.ReplacementChar:
-			flush()
-		default:
-			flush()
-			out.WriteRune(r)
+			continue
 		}
+		flush()
+		out.WriteRune(r)
 	}
 	flush()
-	if out.Len() > maxText {
-		return strings.ToValidUTF8(out.String()[:maxText], "") + "…"
-	}
 	return out.String()
 }
 

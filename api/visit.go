@@ -18,7 +18,8 @@ type visit struct {
 	started   time.Time
 	principal Principal
 	answer    *answer
-	cause     error // of a refusal, where it may be our fault
+	body      *incoming // nil where the request has none
+	cause     error     // of a refusal, where it may be our fault
 }
 
 type visitKey struct{}
@@ -41,7 +42,12 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) (*visit, *http.Re
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	v.answer.extend() // a deadline that an earlier request on this connection has left must not end this one
-	return v, r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
+	if r.Body != nil && r.Body != http.NoBody {
+		v.body = newIncoming(r.Body, v.answer.conn, s.cfg.Patience)
+		r.Body = v.body
+	}
+	return v, r
 }
 
 // end closes the visit: one log line, the metrics, and whatever a handler's panic left to do. It must be deferred.
@@ -65,6 +71,12 @@ func (s *Server) end(v *visit, r *http.Request) {
 	if abort {
 		// net/http's documented way to end an answer that cannot be completed: the client must not take it for whole.
 		panic(http.ErrAbortHandler)
+	}
+	// Who waits for leave to send (Expect: 100-continue) sends nothing behind a refusal.
+	if v.body != nil && !v.body.ended && v.answer.status >= http.StatusBadRequest && r.Header.Get("Expect") == "" {
+		if v.answer.flush() == nil {
+			v.body.drain()
+		}
 	}
 }
 
@@ -93,7 +105,7 @@ func (s *Server) record(v *visit, r *http.Request) {
 	attrs := []slog.Attr{slog.String("request", v.id), slog.String("method", method), slog.String("route", route),
 		slog.Int("status", status), slog.Duration("duration", took), slog.String("tenant", v.principal.Tenant)}
 	if v.cause != nil && level == slog.LevelError {
-		attrs = append(attrs, slog.Any("err", v.cause))
+		attrs = append(attrs, slog.String("err", masked(v.cause.Error())))
 	}
 	// The client may have gone, and its context with it; the line is written all the same.
 	s.log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)

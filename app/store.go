@@ -105,7 +105,7 @@ func (a *App) openRedis(ctx context.Context) error {
 func tune(o *redis.Options) {
 	o.PoolSize = 64
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, 3*time.Second, 3*time.Second
-	o.MaxRetries = 1
+	o.MaxRetries, o.DialerRetries = 1, 1
 	o.ContextTimeoutEnabled = true
 }
 

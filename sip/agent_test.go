@@ -111,7 +111,7 @@ func TestCloseEndsWhatLives(t *testing.T) {
 	out := r.invite(t.Context(), Invite{CallID: "ringing"})
 	ringing := r.next("INVITE")
 	r.reply(ringing, 180, "Ringing", "leg1", "")
-	r.heard(2)
+	r.heard(1)
 	closed := make(chan error, 1)
 	go func() { closed <- r.agent.Close(context.Background()) }()
 	got := map[string]message{}
@@ -161,28 +161,28 @@ func TestManyCallsAtOnce(t *testing.T) {
 	const calls = 200
 	r := newRig(t)
 	// The callee answers each INVITE and BYE as it comes.
-	stop := make(chan struct{})
 	var served sync.WaitGroup
+	finished := false // guarded by the callee's mu
 	served.Go(func() {
-		for n := 0; n < 3*calls; n++ {
-			var m message
+		for {
+			var m *message
 			r.wait("call", func() bool {
-				if r.read >= len(r.callee.log) {
-					return false
+				if r.read < len(r.callee.log) {
+					m = r.callee.log[r.read]
+					r.read++
 				}
-				m = *r.callee.log[r.read]
-				r.read++
-				return true
+				return m != nil || finished
 			})
-			switch m.kind() {
-			case "INVITE":
-				r.reply(m, 180, "Ringing", "leg1", "")
-				r.ok(m, "leg1")
-			case "BYE":
-				r.reply(m, 200, "OK", "", "")
+			switch {
+			case m == nil:
+				return
+			case m.kind() == "INVITE":
+				r.reply(*m, 180, "Ringing", "leg1", "")
+				r.ok(*m, "leg1")
+			case m.kind() == "BYE":
+				r.reply(*m, 200, "OK", "", "")
 			}
 		}
-		close(stop)
 	})
 	var callers sync.WaitGroup
 	results := make([]Result, calls)
@@ -195,8 +195,11 @@ func TestManyCallsAtOnce(t *testing.T) {
 		})
 	}
 	callers.Wait()
+	r.callee.mu.Lock()
+	finished = true
+	r.cond.Broadcast()
+	r.callee.mu.Unlock()
 	served.Wait()
-	<-stop
 	for n, res := range results {
 		require.Equal(t, Answered, res.End, "call %d: %v", n, res.Err)
 		require.Equal(t, avanak.Us, res.Call.EndedBy())

@@ -66,6 +66,7 @@ func (l *leg) keepEarly(res *sip.Response) {
 
 // failure is a final response of 300 or above. sipgo has acknowledged it, unless we ended its transaction.
 func (l *leg) failure(res *sip.Response) {
+	l.final = true
 	if l.stopped && l.invite != nil {
 		ack := l.agent.hopByHop(sip.ACK, l.invite, res.To())
 		if err := l.agent.client.WriteRequest(ack); err != nil {
@@ -94,6 +95,7 @@ func (l *leg) failure(res *sip.Response) {
 
 // success is a 2xx: the answer, its retransmission, a further branch of a fork, or an answer that comes too late.
 func (l *leg) success(res *sip.Response) {
+	l.final = true
 	tag := tagOf(res.To().Params)
 	l.mu.Lock()
 	known, branches := l.calls[tag], len(l.calls)

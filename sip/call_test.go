@@ -42,20 +42,10 @@ func TestRetransmittedAnswerIsAcknowledgedAgain(t *testing.T) {
 	}
 	require.InDelta(t, 3, r.metric("ack_replays_total"), 0)
 	// sipgo's transaction ends 64*T1 after the answer; what comes later is unmatched there, but not here.
-	require.Eventually(t, func() bool {
-		r.ok(inv, "leg1")
-		return r.metric("ack_replays_total") > 3
-	}, patience, 100*time.Millisecond)
+	r.agent.client.TransactionLayer().Close()
+	r.ok(inv, "leg1")
+	r.copies(ack, 5)
 	r.hangup(res.Call)
-}
-
-func TestRetransmittedAnswerOutlivesTheTransaction(t *testing.T) {
-	r := newRig(t)
-	c, inv := r.answer()
-	r.agent.leg(c.CallID()).offer(nil) // a nil response must not matter
-	require.False(t, c.over())
-	_ = inv
-	r.hangup(c)
 }
 
 func TestCalleeHangsUp(t *testing.T) {

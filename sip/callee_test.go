@@ -62,7 +62,8 @@ func (m message) method() string { return strings.Fields(m.start)[0] }
 func (m message) kind() string {
 	f := strings.Fields(m.start)
 	if f[0] == "SIP/2.0" {
-		return f[1] + " " + strings.Fields(m.get("CSeq"))[1]
+		_, method, _ := strings.Cut(m.get("CSeq"), " ")
+		return f[1] + " " + method
 	}
 	return f[0]
 }
@@ -382,7 +383,6 @@ func (r *rig) answer() (*Call, message) {
 	r.t.Helper()
 	out := r.invite(r.t.Context(), Invite{})
 	inv := r.next("INVITE")
-	r.reply(inv, 100, "Trying", "", "")
 	r.ok(inv, "leg1")
 	res := r.result(out)
 	require.Equal(r.t, Answered, res.End, "%+v", res)

@@ -22,7 +22,8 @@ type dialog struct {
 	invite uint32          // CSeq number of the INVITE, and of its ACK
 
 	mu     sync.Mutex
-	target sip.Uri // the far end's Contact; guarded by mu
+	target sip.Uri // the far end's Contact, else its To address; guarded by mu
+	known  bool    // target is a Contact; guarded by mu
 	cseq   uint32  // of our last request; guarded by mu
 	remote uint32  // CSeq of their last request, 0 before the first; guarded by mu
 }
@@ -54,6 +55,7 @@ func (d *dialog) refresh(msg interface{ Contact() *sip.ContactHeader }) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.target = *c.Address.Clone()
+	d.known = true
 	d.target.Headers = nil // not allowed in a Request-URI (section 19.1.1, table 1)
 }
 
@@ -79,18 +81,22 @@ func (d *dialog) newer(seq uint32) bool {
 // request builds an in-dialog request (section 12.2.1.1) without body.
 func (d *dialog) request(method sip.RequestMethod, seq uint32, extra ...sip.Header) *sip.Request {
 	d.mu.Lock()
-	recipient := *d.target.Clone()
+	recipient, next := *d.target.Clone(), d.source
+	if d.known {
+		next = d.hop(d.target)
+	}
 	d.mu.Unlock()
-	hop, routes := recipient, d.routes
+	routes := d.routes
 	if len(routes) > 0 {
-		hop = routes[0]
+		hop := routes[0]
+		next = d.hop(hop)
 		if !hop.UriParams.Has("lr") { // a strict router (RFC 2543) wants to be the Request-URI
 			routes = append(slices.Clone(routes[1:]), recipient)
 			recipient = *hop.Clone()
 			recipient.Headers = nil
 		}
 	}
-	req := d.agent.newRequest(method, recipient, d.agent.via(), d.hop(hop))
+	req := d.agent.newRequest(method, recipient, d.agent.via(), next)
 	for _, r := range routes {
 		req.AppendHeader(&sip.RouteHeader{Address: r})
 	}

@@ -58,6 +58,7 @@ type leg struct {
 	phase     phase
 	alarm     *time.Timer // what it means depends on the phase
 	cancelled bool        // CANCEL was sent
+	final     bool        // a final response came
 	delivered bool
 	draining  bool              // Close has begun
 	res       Result            // what Invite will get
@@ -120,8 +121,8 @@ func (l *leg) finished() bool {
 		return l.idle()
 	case answered:
 		return (l.txDone == nil || l.draining) && l.idle()
-	case watching: // a Close that found the late answer ended need not wait for another
-		return l.draining && l.res.Late && l.idle()
+	case watching: // once the far end has spoken its last word, a Close need not wait for a copy of it
+		return l.draining && l.final && l.idle()
 	case calling, proceeding, cancelling:
 	}
 	return false

@@ -35,7 +35,7 @@ func TestKeys(t *testing.T) {
 			require.Equal(t, want, p)
 		}
 		require.True(t, want.Has("campaigns:write"))
-		require.False(t, want.Has("admin"))
+		require.False(t, want.Has("operator"))
 
 		record, err := rdb.Get(ctx, apiKeyKey(key.ID)).Result()
 		require.NoError(t, err)

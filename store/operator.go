@@ -18,7 +18,7 @@ import (
 // The operator's own key: who installed the gateway may do everything.
 const (
 	OperatorTenant = "operator"
-	ScopeAdmin     = "admin"
+	ScopeOperator  = "operator"
 )
 
 // EnsureOperator makes sure that the file holds a valid operator key, and tells whether it wrote a new one. A file whose key
@@ -44,12 +44,12 @@ func (k *Keys) EnsureOperator(ctx context.Context, path string) (file string, fr
 	}
 	p, err := k.Verify(ctx, held)
 	switch {
-	case err == nil && p.Tenant == OperatorTenant && p.Has(ScopeAdmin):
+	case err == nil && p.Tenant == OperatorTenant && p.Has(ScopeOperator):
 		return file, false, k.adopt(ctx, holder, p.KeyID)
 	case err != nil && !errors.Is(err, ErrKey):
 		return "", false, fmt.Errorf("operator key: %w", err)
 	}
-	presented, key, err := k.Mint(ctx, OperatorTenant, "operator key of "+host, []string{ScopeAdmin})
+	presented, key, err := k.Mint(ctx, OperatorTenant, "operator key of "+host, []string{ScopeOperator})
 	if err != nil {
 		return "", false, fmt.Errorf("operator key: %w", err)
 	}

@@ -47,7 +47,7 @@ func TestEnsureOperator(t *testing.T) {
 			require.NoError(t, k.Revoke(t.Context(), OperatorTenant, p.KeyID))
 		}, true, true},
 		{"key of a tenant", func(t *testing.T, k *Keys, file, _ string) {
-			other, _, err := k.Mint(t.Context(), "acme", "n", []string{ScopeAdmin})
+			other, _, err := k.Mint(t.Context(), "acme", "n", []string{ScopeOperator})
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(file, []byte(other), 0o600))
 		}, true, true},
@@ -63,7 +63,7 @@ func TestEnsureOperator(t *testing.T) {
 				old := keyIn(t, file)
 				p, err := k.Verify(ctx, old)
 				require.NoError(t, err)
-				require.True(t, p.Tenant == OperatorTenant && p.Has(ScopeAdmin))
+				require.True(t, p.Tenant == OperatorTenant && p.Has(ScopeOperator))
 
 				tt.spoil(t, k, file, old)
 				k = newKeys(t, rdb) // the next start

@@ -110,8 +110,10 @@ func TestRepeatedInviteGetsTheSameResponse(t *testing.T) {
 	p.invite()
 	p.invite()
 	ok := p.await("SIP/2.0 200")
+	p.ack(ok)
+	require.NoError(t, f.WaitFor(patient(t), func(n Counts) bool { return n.Acked == 1 })) // no repeats of its own
 	p.invite()
-	require.Equal(t, ok, p.await("SIP/2.0 200"))
+	require.Equal(t, ok, p.expect("SIP/2.0 200"))
 	require.Len(t, f.Calls(), 1)
 	require.Equal(t, 2, f.Invites()[0].Retransmissions)
 	require.Equal(t, 2, f.Counts().Retransmissions)
@@ -166,6 +168,10 @@ func TestDigestRetryGoesOnWithTheCall(t *testing.T) {
 	require.Zero(t, f.Counts().Refused)
 	require.Equal(t, []bool{false, true, true}, []bool{f.Invites()[0].Authorized, f.Invites()[1].Authorized,
 		f.Invites()[2].Authorized})
+	p.branch = "z9hG4bK-another"
+	p.cseq++
+	p.invite()
+	require.NoError(t, f.WaitFor(patient(t), func(n Counts) bool { return n.Calls == 2 }), "the challenge was used up")
 }
 
 // The digest of RFC 2617 §3.5's example, so that the check is not only by our own sums.

@@ -86,6 +86,20 @@ func TestMoreCallsThanTheFarmHoldsAreRefused(t *testing.T) {
 	require.Len(t, f.Calls(), 1)
 }
 
+func TestEndedCallsMakeRoom(t *testing.T) {
+	f := start(t, Config{MaxCalls: 1, T1: 2 * time.Millisecond, Behave: func(string, int) Behaviour {
+		return Behaviour{Kind: Busy}
+	}})
+	p := newPhone(t, f)
+	for i := 0; f.Counts().Calls < 3; i++ {
+		require.Less(t, i, 1000000)
+		p.callID, p.branch = fmt.Sprint("call-", i), fmt.Sprint("z9hG4bK-", i)
+		p.invite()
+		p.await("SIP/2.0 ")
+	}
+	require.Positive(t, f.Counts().Overload)
+}
+
 func TestGarbageIsCountedAndHarmless(t *testing.T) {
 	f := start(t, Config{})
 	p := newPhone(t, f)

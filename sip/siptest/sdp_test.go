@@ -56,6 +56,7 @@ func TestOffersThatAreRefused(t *testing.T) {
 		"many media":    "v=0\r\n" + strings.Repeat("m=video 1 RTP/AVP 8\r\n", maxMedia+1),
 		"many formats":  "v=0\r\nm=audio 1 RTP/AVP" + strings.Repeat(" 8", maxFormats+1),
 		"a megabyte":    "v=0\r\n" + strings.Repeat("a=x\r\n", 200000),
+		"a long line":   goodOffer + "a=" + strings.Repeat("x", maxSDP),
 		"short m":       "v=0\r\nm=audio 1\r\n",
 		"attribute hmm": "v=0\r\na",
 	} {

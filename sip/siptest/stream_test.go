@@ -1,6 +1,7 @@
 package siptest
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,7 +38,7 @@ func TestMediaPortsAreEvenWhereTheKernelAllows(t *testing.T) {
 	s := newSweep(newJournal(0), true)
 	even := 0
 	for range 10 {
-		st, err := s.open(&Call{}, newPhone(t, start(t, Config{})).farm.Addr())
+		st, err := s.open(&Call{}, netip.MustParseAddr("127.0.0.1"))
 		require.NoError(t, err)
 		if st.addr.Port()%2 == 0 {
 			even++

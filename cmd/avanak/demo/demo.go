@@ -112,7 +112,7 @@ func (p *performance) conclude(ctx context.Context, cfg Config, c *customer) err
 		}
 	}
 	if !summary.OK {
-		return fmt.Errorf("%w: %d findings, see %s", ErrFailed, len(summary.Failures), inDir(cfg.Out, summaryFile))
+		return fmt.Errorf("%w (findings: %d, see %s)", ErrFailed, len(summary.Failures), inDir(cfg.Out, summaryFile))
 	}
 	return nil
 }

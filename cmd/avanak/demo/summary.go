@@ -2,7 +2,6 @@ package demo
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/avanak/avanak/cmd/avanak/client"
@@ -52,7 +51,7 @@ func summarise(h History, checks []Check, ready client.Readiness, took time.Dura
 		Seconds: round(took.Seconds()), Failures: []string{}}
 	s.HeardComplete, s.HeardBitExact = counts(heard)
 	for _, c := range checks {
-		s.Failures = slices.Concat(s.Failures, c.Failures)
+		s.Failures = append(s.Failures, c.Failures...)
 	}
 	s.OK = len(s.Failures) == 0
 	return s
