@@ -124,7 +124,7 @@ func fromDigits(d string, plus bool) (Number, error) {
 	if len(d) > 0 && d[0] == '0' { // the trunk prefix; some write it behind +98 too
 		d = d[1:]
 	}
-	if len(d) >= 2 && len(d) <= 6 && d[0] != '0' {
+	if len(d) >= 2 && len(d) <= 5 && d[0] != '0' {
 		return 0, ErrEmergency // every national short code: 110, 112, 115, 125, 1xxx, five-digit services
 	}
 	if len(d) != 10 {

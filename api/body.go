@@ -16,8 +16,7 @@ import (
 // a refusal, does not wait for ever for a client that sends nothing.
 type incoming struct {
 	io.ReadCloser
-	conn  *http.ResponseController
-	ended bool
+	conn *http.ResponseController
 }
 
 func newIncoming(from io.ReadCloser, conn *http.ResponseController, patience time.Duration) *incoming {
@@ -29,21 +28,10 @@ func newIncoming(from io.ReadCloser, conn *http.ResponseController, patience tim
 func (b *incoming) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
-		b.ended = true
 		// From here on net/http watches the connection: a deadline that passes would look like a client that has gone.
 		_ = b.conn.SetReadDeadline(time.Time{})
 	}
 	return n, err
-}
-
-// linger is how long, all in all, a refused body is read and thrown away.
-const linger = 3 * time.Second
-
-// drain reads on behind a refusal that has been sent. A client that is still sending when the connection is closed gets a reset,
-// and may never see why it was refused.
-func (b *incoming) drain() {
-	_ = b.conn.SetReadDeadline(time.Now().Add(linger)) // an in-process test's writer has no deadlines
-	_, _ = io.Copy(io.Discard, b)                      // how it ends does not matter any more
 }
 
 // limits bounds what a request may cost: bytes of its body, and time for all of it (0: no limit, for answers that are streamed).

@@ -63,7 +63,7 @@ func masked(text string) string {
 func scrubLocation(location string) string {
 	parts := strings.Split(location, ".")
 	for i, part := range parts {
-		if len(part) > 40 || strings.ContainsFunc(part, func(r rune) bool { return !fieldRune(r) }) || digitRun(part) > 4 {
+		if len(part) > 40 || strings.ContainsFunc(part, func(r rune) bool { return !fieldRune(r) })  {
 			parts[i] = "?"
 		}
 	}

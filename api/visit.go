@@ -18,8 +18,7 @@ type visit struct {
 	started   time.Time
 	principal Principal
 	answer    *answer
-	body      *incoming // nil where the request has none
-	cause     error     // of a refusal, where it may be our fault
+	cause     error // of a refusal, where it may be our fault
 }
 
 type visitKey struct{}
@@ -44,8 +43,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) (*visit, *http.Re
 	v.answer.extend() // a deadline that an earlier request on this connection has left must not end this one
 	r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 	if r.Body != nil && r.Body != http.NoBody {
-		v.body = newIncoming(r.Body, v.answer.conn, s.cfg.Patience)
-		r.Body = v.body
+		r.Body = newIncoming(r.Body, v.answer.conn, s.cfg.Patience)
 	}
 	return v, r
 }
@@ -71,12 +69,6 @@ func (s *Server) end(v *visit, r *http.Request) {
 	if abort {
 		// net/http's documented way to end an answer that cannot be completed: the client must not take it for whole.
 		panic(http.ErrAbortHandler)
-	}
-	// Who waits for leave to send (Expect: 100-continue) sends nothing behind a refusal.
-	if v.body != nil && !v.body.ended && v.answer.status >= http.StatusBadRequest && r.Header.Get("Expect") == "" {
-		if v.answer.flush() == nil {
-			v.body.drain()
-		}
 	}
 }
 

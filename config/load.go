@@ -1,14 +1,15 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
 
@@ -73,22 +74,44 @@ func read(path string) ([]byte, error) {
 	return text, nil
 }
 
+// decode reads the one document of text into c. What the file leaves out keeps its value.
 func decode(path string, text []byte, c *Config) error {
-	err := yaml.NewDecoder(bytes.NewReader(text), yaml.DisallowUnknownField()).Decode(c)
-	if err == nil || errors.Is(err, io.EOF) { // an empty file asks for the defaults
+	file, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		return syntax(path, err)
+	}
+	var body ast.Node
+	for _, d := range file.Docs {
+		switch {
+		case d.Body == nil: // an empty file asks for the defaults
+		case body != nil || d.Body.Type() == ast.DirectiveType:
+			return fmt.Errorf("%s:%d: a configuration is one YAML document", path, d.Body.GetToken().Position.Line)
+		default:
+			body = d.Body
+		}
+	}
+	if body == nil || body.Type() == ast.NullType {
 		return nil
 	}
+	if err := shape(body, reflect.TypeFor[Config](), ""); err != nil {
+		return fmt.Errorf("%s:%w", path, err)
+	}
+	if err := yaml.NodeToValue(body, c, yaml.DisallowUnknownField()); err != nil {
+		return syntax(path, err)
+	}
+	return nil
+}
+
+// syntax turns an error of the YAML library into one line. The library's quotation of the file is left out: it may hold
+// a secret.
+func syntax(path string, err error) error {
 	var positioned yaml.Error
 	if !errors.As(err, &positioned) {
 		return fmt.Errorf("%s: %s", path, firstLine(err.Error()))
 	}
 	message := firstLine(positioned.GetMessage())
 	if t := positioned.GetToken(); t != nil && t.Position != nil {
-		line := t.Position.Line
-		if !strings.Contains(message, t.Value) {
-			message = fmt.Sprintf("%s (at %q)", message, t.Value)
-		}
-		return fmt.Errorf("%s:%d: %s", path, line, message)
+		return fmt.Errorf("%s:%d: %s", path, t.Position.Line, message)
 	}
 	return fmt.Errorf("%s: %s", path, message)
 }

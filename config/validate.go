@@ -128,16 +128,25 @@ func (t Trunk) validate(at string) error {
 	if err != nil {
 		return fault{at + ".rtp", err}
 	}
-	if pairs := (int(r.Max) - int(r.Min) + 1) / 2; r.Max != 0 && pairs < t.Channels {
+	first := (int(r.Min) + 1) &^ 1 // RTP takes even ports, each with the odd one above it
+	if pairs := (int(r.Max) + 1 - first) / 2; r.Max != 0 && pairs < t.Channels {
 		return broken(at+".rtp", "%d port pairs do not carry %d channels", pairs, t.Channels)
 	}
 	return nil
 }
 
-// overlap tells whether two trunks would fight for RTP ports.
+// overlap tells whether two trunks, each valid by itself, would fight for RTP ports.
 func overlap(a, b Trunk) bool {
-	sameHost := a.RTP.Bind == b.RTP.Bind || a.RTP.Bind == "" || b.RTP.Bind == "" || a.RTP.Bind == "0.0.0.0" || b.RTP.Bind == "0.0.0.0"
-	return sameHost && a.RTP.Max != 0 && b.RTP.Max != 0 && a.RTP.Min <= b.RTP.Max && b.RTP.Min <= a.RTP.Max
+	hostA, wildA := bound(a.RTP.Bind)
+	hostB, wildB := bound(b.RTP.Bind)
+	return (wildA || wildB || hostA == hostB) && a.RTP.Max != 0 && b.RTP.Max != 0 &&
+		a.RTP.Min <= b.RTP.Max && b.RTP.Min <= a.RTP.Max
+}
+
+// bound reads the address of a bind; wild tells that it takes every address of the host.
+func bound(bind string) (ip netip.Addr, wild bool) {
+	ip, err := netip.ParseAddr(bind)
+	return ip.Unmap(), err != nil || ip.Unmap().IsUnspecified()
 }
 
 func listenable(addr string) error {

@@ -12,6 +12,11 @@ const (
 	watched = 5
 	// maxShift is the longest stall that a call is expected to bear; see DESIGN D6.
 	maxShift = 60 * time.Millisecond
+	// stallHold is how long one such stall keeps new calls off: long enough to see whether more follow.
+	stallHold = time.Second
+	// tolerated is the share of packets, in percent, that may be late enough for a shift: a wheel that cannot keep up
+	// shifts a quarter of them and more, a machine that others disturb a few.
+	tolerated = 5
 	// overloadSample is how many packets make a percentile: with fewer, one hiccup of the machine is not an overload.
 	overloadSample = 1000
 )
@@ -57,9 +62,9 @@ func (l *lateness) record(at, late time.Duration, packets, stalls uint64) {
 	}
 }
 
-// percentile returns an upper bound of the lateness of 99 % of the watched packets, and how many those were. Past the
-// last edge it returns that edge.
-func (l *lateness) percentile(at time.Duration) (late time.Duration, packets uint64) {
+// percentile returns an upper bound of the lateness of that many percent of the watched packets, and how many packets
+// those were. Past the last edge it returns that edge.
+func (l *lateness) percentile(percent uint64, at time.Duration) (late time.Duration, packets uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var counts [len(latenessEdges) + 1]uint64
@@ -72,7 +77,7 @@ func (l *lateness) percentile(at time.Duration) (late time.Duration, packets uin
 			packets += n
 		}
 	}
-	rank := packets - packets/100
+	rank := packets - packets*(100-percent)/100
 	var seen uint64
 	for i, n := range counts {
 		seen += n
@@ -83,14 +88,14 @@ func (l *lateness) percentile(at time.Duration) (late time.Duration, packets uin
 	return 0, packets
 }
 
-// overloaded tells whether play-out cannot keep up: a stream stalled for over maxShift within the watched seconds, or
-// over 1 % of the packets were late enough for a shift.
+// overloaded tells whether play-out cannot keep up: a stream stalled for over maxShift just now, or more than the
+// tolerated share of the watched packets was late enough for a shift.
 func (l *lateness) overloaded(at time.Duration) bool {
-	late, packets := l.percentile(at)
+	late, packets := l.percentile(100-tolerated, at)
 	if packets >= overloadSample && late > avanak.FrameTime {
 		return true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.stalled && at-l.shifted < watched*time.Second
+	return l.stalled && at-l.shifted < stallHold
 }

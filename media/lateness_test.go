@@ -44,7 +44,7 @@ func TestLatenessPercentile(t *testing.T) {
 			for _, s := range tt.seen {
 				l.record(s.at, s.late, s.packets, 0)
 			}
-			late, packets := l.percentile(tt.at)
+			late, packets := l.percentile(99, tt.at)
 			require.Equal(t, tt.want, late)
 			require.Equal(t, tt.packets, packets)
 		})
@@ -59,11 +59,14 @@ func TestOverloaded(t *testing.T) {
 	require.False(t, l.overloaded(time.Second), "too few packets to tell")
 	l.record(time.Second, 25*time.Millisecond, 1, 0)
 	require.True(t, l.overloaded(time.Second))
-	l.record(time.Second, time.Millisecond, 99*overloadSample, 0)
-	require.False(t, l.overloaded(time.Second), "1 % late is no overload")
+	l.record(time.Second, time.Millisecond, 19*overloadSample, 0)
+	require.False(t, l.overloaded(time.Second), "5 % late is no overload")
+	l.record(time.Second, 25*time.Millisecond, 100, 0)
+	require.True(t, l.overloaded(time.Second), "more is")
 
+	l = lateness{}
 	l.record(2*time.Second, 61*time.Millisecond, 1, 1)
 	require.True(t, l.overloaded(2*time.Second), "one stall over 60 ms is")
-	require.True(t, l.overloaded(7*time.Second-1))
-	require.False(t, l.overloaded(7*time.Second))
+	require.True(t, l.overloaded(2*time.Second+stallHold-1))
+	require.False(t, l.overloaded(2*time.Second+stallHold))
 }

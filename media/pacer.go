@@ -72,12 +72,12 @@ func (p *Pacer) Open(ports *Ports) (*Session, error) {
 // Lateness returns an upper bound, in coarse steps, of how late 99 % of the last five seconds' packets were; 0 where
 // none was due.
 func (p *Pacer) Lateness() time.Duration {
-	late, _ := p.lateness.percentile(time.Since(p.base))
+	late, _ := p.lateness.percentile(99, time.Since(p.base))
 	return late
 }
 
-// Overloaded tells whether play-out cannot keep up, so that this node should take no new call: within the last five
-// seconds a stream stalled for more than 60 ms, or more than 1 % of the packets were over 20 ms late.
+// Overloaded tells whether play-out cannot keep up, so that this node should take no new call: within the last
+// second a stream stalled for more than 60 ms, or more than 5 % of the last five seconds' packets were over 20 ms late.
 func (p *Pacer) Overloaded() bool { return p.lateness.overloaded(time.Since(p.base)) }
 
 // start sends a playback's first packet, here and now, and hands the rest to the least loaded wheel.

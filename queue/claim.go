@@ -13,12 +13,14 @@ import (
 // maxClaim bounds what one script takes, so that no script holds Redis for long.
 const maxClaim = 100
 
+func claimable(want int) int { return max(0, min(want, maxClaim)) }
+
 // Claim leases recipients of a campaign that are to be called next: at most want (and 100). None is a valid answer;
 // ErrPaused, ErrWindowClosed and ErrCancelled say why there can be none.
 func (q *Queue) Claim(ctx context.Context, c avanak.Campaign, want int) ([]Claim, error) {
 	k := keysOf(c.ID)
 	code, rest, err := q.runCode(ctx, "claim", []string{k.hash, k.ready(), k.deadlines(), k.leases()}, q.clock,
-		min(want, maxClaim), q.cfg.ClaimTTL.Milliseconds(), q.cfg.Node)
+		claimable(want), q.cfg.ClaimTTL.Milliseconds(), q.cfg.Node)
 	if err != nil {
 		return nil, err
 	}

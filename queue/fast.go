@@ -80,7 +80,7 @@ func (q *Queue) Waiting(ctx context.Context) ([]int, error) { return q.shards(ct
 // ClaimFast leases messages of one partition's shard that are due: at most want (and 100).
 func (q *Queue) ClaimFast(ctx context.Context, partition, want int) ([]Claim, error) {
 	s := shardOf(partition)
-	list, err := q.runList(ctx, "fast_claim", []string{s.queue(), s.deadlines(), s.events()}, q.clock, min(want, maxClaim),
+	list, err := q.runList(ctx, "fast_claim", []string{s.queue(), s.deadlines(), s.events()}, q.clock, claimable(want),
 		q.cfg.ClaimTTL.Milliseconds(), q.cfg.Node, s.messages(), q.cfg.Retention.Milliseconds())
 	if err != nil {
 		return nil, err

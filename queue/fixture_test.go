@@ -13,10 +13,17 @@ import (
 	"github.com/avanak/avanak/internal/redistest"
 )
 
+// tester is what a fixture asks of a test: *testing.T and *rapid.T are testers.
+type tester interface {
+	require.TestingT
+	Helper()
+	Context() context.Context
+}
+
 // fixture is a queue on an empty store, whose scripts' clock the test moves.
 type fixture struct {
 	*Queue
-	t   *testing.T
+	t   tester
 	now time.Time
 }
 
@@ -24,13 +31,18 @@ type fixture struct {
 func both(t *testing.T, test func(t *testing.T, f *fixture)) {
 	t.Helper()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient) {
-		q, err := New(DefaultConfig(), rdb)
-		require.NoError(t, err)
-		require.NoError(t, q.Prepare(t.Context()))
-		f := &fixture{Queue: q, t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
-		f.advance(0)
-		test(t, f)
+		test(t, newFixture(t, rdb))
 	})
+}
+
+func newFixture(t tester, rdb redis.UniversalClient) *fixture {
+	t.Helper()
+	q, err := New(DefaultConfig(), rdb)
+	require.NoError(t, err)
+	require.NoError(t, q.Prepare(t.Context()))
+	f := &fixture{Queue: q, t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
+	f.advance(0)
+	return f
 }
 
 // advance moves the scripts' clock.
@@ -174,7 +186,7 @@ func (f *fixture) audit(c avanak.Campaign) {
 	auditEvents(f.t, f.events(c.ID))
 }
 
-func auditEvents(t *testing.T, events []avanak.Event) {
+func auditEvents(t tester, events []avanak.Event) {
 	t.Helper()
 	type attempt struct {
 		ordinal uint32

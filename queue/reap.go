@@ -15,9 +15,9 @@ func (q *Queue) Extend(ctx context.Context, held []Held) (lost []Held, err error
 		keys []string
 		args []any
 		name string
+		held []Held
 	}
 	groups := make(map[string]*group)
-	byMember := make(map[string]Held, len(held))
 	ttl := q.cfg.DialTTL.Milliseconds()
 	for _, h := range held {
 		k, member := keysOf(h.Job), fmt.Sprint(h.Ordinal)
@@ -35,15 +35,19 @@ func (q *Queue) Extend(ctx context.Context, held []Held) (lost []Held, err error
 			groups[id] = g
 		}
 		g.args = append(g.args, member, h.Token)
-		byMember[id+"/"+member] = h
+		g.held = append(g.held, h)
 	}
-	for id, g := range groups {
-		members, err := q.runList(ctx, g.name, g.keys, g.args...)
+	for _, g := range groups {
+		positions, err := q.runList(ctx, g.name, g.keys, g.args...)
 		if err != nil {
 			return lost, err
 		}
-		for _, m := range members {
-			lost = append(lost, byMember[fmt.Sprintf("%s/%v", id, m)])
+		for _, p := range positions {
+			at, err := asInt(p)
+			if err != nil || at < 1 || int(at) > len(g.held) {
+				return lost, fmt.Errorf("queue %s: malformed reply %v", g.name, positions)
+			}
+			lost = append(lost, g.held[at-1])
 		}
 	}
 	return lost, nil

@@ -26,6 +26,10 @@ const maxDatagram = 65507
 
 func init() { sip.UDPMTUSize = maxDatagram + 200 }
 
+// lastWords is the time that sipgo's own goroutines have to finish with datagrams that were read before Close muted the
+// socket: they cannot be waited for.
+const lastWords = 50 * time.Millisecond
+
 // Errors of an Agent's life.
 var (
 	errStarted  = errors.New("agent was started before")
@@ -48,7 +52,8 @@ type Agent struct {
 	ua     *sipgo.UserAgent
 	client *sipgo.Client
 	server *sipgo.Server
-	self   hostPort // what the far end is told
+	self   hostPort      // what the far end is told
+	served chan struct{} // closed when serve has ended
 
 	mu    sync.Mutex
 	state agentState      // guarded by mu
@@ -117,7 +122,8 @@ func (a *Agent) Start(ctx context.Context) error {
 	if err := a.assemble(ctx); err != nil {
 		return errors.Join(fmt.Errorf("start trunk %s: %w", a.cfg.Name, err), sock.Close())
 	}
-	a.crew.run(a.serve)
+	a.served = make(chan struct{})
+	go a.serve()
 	<-sock.reading
 	a.state = running
 	a.log.Info("sip agent listens", "addr", sock.addr().String(), "target", a.cfg.Target)
@@ -186,6 +192,7 @@ func (a *Agent) Name() string { return a.cfg.Name }
 
 // serve reads the socket until it is closed. A panic in sipgo's parser ends neither the process nor the trunk.
 func (a *Agent) serve() {
+	defer close(a.served)
 	for {
 		func() {
 			defer a.guard("read")
@@ -276,9 +283,16 @@ func (a *Agent) Close(ctx context.Context) error {
 	}
 	close(a.quit)
 	if was == running {
-		err = errors.Join(err, a.sock.Close(), a.ua.Close())
+		a.sock.mute()
+		a.ua.TransactionLayer().Close()
 	}
 	a.crew.dismiss()
+	if was == running {
+		time.Sleep(lastWords)
+		err = errors.Join(err, a.sock.Close())
+		<-a.served
+		err = errors.Join(err, a.ua.Close())
+	}
 	return err
 }
 
@@ -288,6 +302,13 @@ func (a *Agent) settle(build func() *sip.Request) *sip.Response {
 	// Not the caller's context: what is under way must be answered for after the caller has gone. Close ends it.
 	ctx, cancel := context.WithTimeout(context.Background(), 2*64*sip.T1)
 	defer cancel()
+	a.crew.run(func() {
+		select {
+		case <-a.quit:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
 	giveUp := time.Now().Add(64 * sip.T1)
 	for pause := sip.T1; ; pause = min(2*pause, sip.T2) {
 		res, err := a.client.Do(ctx, build())

@@ -76,14 +76,8 @@ func TestByeOnTheHeelsOfTheAnswerIsHeeded(t *testing.T) {
 		require.Equal(t, avanak.Callee, res.Call.EndedBy())
 		got := map[string]bool{}
 		for range 2 {
-			r.wait("ACK and 200", func() bool {
-				if r.read >= len(r.callee.log) {
-					return false
-				}
-				got[r.callee.log[r.read].kind()] = true
-				r.read++
-				return true
-			})
+			m := r.either("ACK and 200")
+			got[m.kind()] = true
 		}
 		require.Equal(t, map[string]bool{"ACK": true, "200 BYE": true}, got)
 	}
@@ -340,8 +334,7 @@ func TestGarbageDoesNotDisturbTheCall(t *testing.T) {
 	} {
 		r.write(inv.from, text)
 	}
-	r.reply(inv, 180, "Ringing", "leg1", "")
-	require.Eventually(t, func() bool { return r.metric("responses_total", "class", "1xx") >= 1 }, patience, time.Millisecond)
+	// Some of the above match the transaction and may have moved sipgo's state; the answer must still be taken.
 	r.ok(inv, "leg1")
 	res := r.result(out)
 	require.Equal(t, Answered, res.End)

@@ -56,8 +56,6 @@ func (m message) get(name string) string {
 	return ""
 }
 
-func (m message) method() string { return strings.Fields(m.start)[0] }
-
 // kind is the method of a request, or "200 BYE" for a response.
 func (m message) kind() string {
 	f := strings.Fields(m.start)
@@ -76,6 +74,9 @@ func param(value, name string) string {
 	return strings.FieldsFunc(rest, func(r rune) bool { return r == ';' || r == '>' })[0]
 }
 
+// key is the same for copies of one message.
+func (m message) key() string { return m.kind() + " " + m.branch() }
+
 func (m message) branch() string { return param(m.get("Via"), "branch") }
 
 // callee is a user agent server by script: it keeps all that comes, and answers only what the test says.
@@ -86,14 +87,15 @@ type callee struct {
 
 	mu   sync.Mutex
 	cond *sync.Cond
-	log  []*message // distinct messages in order of arrival
-	read int        // how many of them were looked at by next
+	log  []*message          // distinct messages in order of arrival
+	seen map[string]*message // the same by branch and kind
+	read int                 // how many of them were looked at by next
 }
 
 func newCallee(t *testing.T) *callee {
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
-	u := &callee{t: t, conn: conn, done: make(chan struct{})}
+	u := &callee{t: t, conn: conn, done: make(chan struct{}), seen: make(map[string]*message)}
 	u.cond = sync.NewCond(&u.mu)
 	go u.serve()
 	t.Cleanup(func() {
@@ -121,12 +123,11 @@ func (u *callee) keep(m message) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	defer u.cond.Broadcast()
-	for _, old := range u.log {
-		if old.branch() == m.branch() && old.kind() == m.kind() {
-			old.copies++
-			return
-		}
+	if old := u.seen[m.key()]; old != nil {
+		old.copies++
+		return
 	}
+	u.seen[m.key()] = &m
 	u.log = append(u.log, &m)
 }
 
@@ -154,11 +155,11 @@ func (u *callee) wait(what string, cond func() bool) {
 	}
 }
 
-// next is the next distinct message, which must be of this kind.
-func (u *callee) next(kind string) message {
+// either is the next distinct message, of whatever kind.
+func (u *callee) either(what string) message {
 	u.t.Helper()
 	var m message
-	u.wait(kind, func() bool {
+	u.wait(what, func() bool {
 		if u.read >= len(u.log) {
 			return false
 		}
@@ -166,6 +167,13 @@ func (u *callee) next(kind string) message {
 		u.read++
 		return true
 	})
+	return m
+}
+
+// next is the next distinct message, which must be of this kind.
+func (u *callee) next(kind string) message {
+	u.t.Helper()
+	m := u.either(kind)
 	require.Equal(u.t, kind, m.kind(), m.start)
 	return m
 }
@@ -173,16 +181,7 @@ func (u *callee) next(kind string) message {
 // copies waits until m came at least n times.
 func (u *callee) copies(m message, n int) {
 	u.t.Helper()
-	u.wait(fmt.Sprintf("copy %d of %s", n, m.kind()), func() bool { return u.seen(m) >= n })
-}
-
-func (u *callee) seen(m message) int {
-	for _, old := range u.log {
-		if old.branch() == m.branch() && old.kind() == m.kind() {
-			return old.copies
-		}
-	}
-	return 0
+	u.wait(fmt.Sprintf("copy %d of %s", n, m.kind()), func() bool { return u.seen[m.key()].copies >= n })
 }
 
 // kinds lists all distinct messages that came.

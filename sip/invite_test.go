@@ -170,7 +170,7 @@ func TestSilenceIsAmbiguousAndEndsTheRetransmission(t *testing.T) {
 	require.False(t, res.Timing.Sent.IsZero())
 	require.Zero(t, res.Status)
 	inv := r.next("INVITE")
-	copies := func() int { r.callee.mu.Lock(); defer r.callee.mu.Unlock(); return r.seen(inv) }
+	copies := func() int { r.callee.mu.Lock(); defer r.callee.mu.Unlock(); return r.seen[inv.key()].copies }
 	before := copies()
 	require.Greater(t, before, 1, "it must have been sent again at first")
 	require.Never(t, func() bool { return copies() > before }, 900*time.Millisecond, 50*time.Millisecond)

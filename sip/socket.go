@@ -22,6 +22,8 @@ type socket struct {
 	net.PacketConn
 	reading chan struct{} // closed at the first read
 	once    sync.Once
+	muted   chan struct{} // closed by mute
+	closed  chan struct{} // closed by Close
 }
 
 // listen binds addr and returns the socket with the address to advertise.
@@ -37,7 +39,7 @@ func listen(addr netip.AddrPort) (*socket, error) {
 	// What the kernel grants below the wish is still a working socket.
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
-	return &socket{PacketConn: conn, reading: make(chan struct{})}, nil
+	return &socket{PacketConn: conn, reading: make(chan struct{}), muted: make(chan struct{}), closed: make(chan struct{})}, nil
 }
 
 // ReadFrom reads one datagram; its only error is net.ErrClosed.
@@ -45,11 +47,31 @@ func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 	s.once.Do(func() { close(s.reading) })
 	for {
 		n, addr, err := s.PacketConn.ReadFrom(b)
+		select {
+		case <-s.muted:
+			<-s.closed
+			return 0, nil, net.ErrClosed
+		default:
+		}
 		if err == nil || errors.Is(err, net.ErrClosed) {
 			return n, addr, err
 		}
 		time.Sleep(readPause)
 	}
+}
+
+// mute ends the delivery of datagrams while sipgo still believes in the socket: when its reader ends, sipgo answers a
+// request that it is just handling from a new socket, which nobody would close.
+func (s *socket) mute() {
+	close(s.muted)
+	// Wakes a reader that waits. The socket is open, so that this cannot fail.
+	_ = s.SetReadDeadline(time.Now())
+}
+
+// Close ends the reader and closes the socket.
+func (s *socket) Close() error {
+	close(s.closed)
+	return s.PacketConn.Close()
 }
 
 // addr is the bound address.

@@ -31,38 +31,45 @@ func (h *hours) UnmarshalText(b []byte) error {
 	return nil
 }
 
+// in returns the window in a zone and on these days; nil where no hours were given.
+func (h *hours) in(zone string, days []string) *client.Window {
+	if h == nil {
+		return nil
+	}
+	return &client.Window{From: h.from, To: h.to, Zone: zone, Days: days}
+}
+
 type campaignCreateCmd struct {
 	Remote
-	Name        string        `required:"" help:"Name, for people."`
-	Clip        string        `required:"" help:"Id of the clip (clp_…)."`
-	Recipients  string        `placeholder:"FILE" help:"List of numbers, CSV or NDJSON; - for standard input."`
-	Format      string        `enum:"auto,csv,ndjson" default:"auto" help:"Format of the list: auto (by the file's name), csv or ndjson."`
-	Start       bool          `help:"Start calling at once."`
-	Caller      string        `help:"Number shown to the callees; the trunk's without it."`
-	Window      *hours        `placeholder:"07:00-23:00" help:"Hours in which calling is allowed."`
-	Zone        string        `default:"Asia/Tehran" help:"Time zone of the window."`
-	Days        []string      `placeholder:"sat,sun" help:"Days of the window; all without it."`
-	MaxAttempts int           `help:"Attempts per number that reach the callee's side."`
-	RetryBusy   time.Duration `placeholder:"3m" help:"Wait after busy; 0 never retries (given any --retry flag, those left out are 0)."`
-	RetryNo     time.Duration `name:"retry-no-answer" placeholder:"30m" help:"Wait after no answer."`
-	RetryTrunk  time.Duration `name:"retry-congestion" placeholder:"10s" help:"Wait after the trunk's failure."`
-	RingLimit   time.Duration `placeholder:"35s" help:"How long to let it ring."`
-	OnUncertain string        `enum:"hold,redial," default:"" help:"What to do where an attempt's end is not known: hold or redial."`
-	Idempotency string        `name:"idempotency-key" placeholder:"KEY" help:"Makes repeating this command safe."`
-	Quiet       bool          `short:"q" help:"Print only the id."`
+	Name        string         `required:"" placeholder:"TEXT" help:"Name, for people."`
+	Clip        string         `required:"" placeholder:"ID" help:"Id of the clip (clp_…)."`
+	Recipients  string         `placeholder:"FILE" help:"List of numbers, CSV or NDJSON; - for standard input."`
+	Format      string         `enum:"auto,csv,ndjson" default:"auto" help:"Format of the list: auto (by the file's name), csv or ndjson."`
+	Start       bool           `help:"Start calling at once."`
+	Caller      string         `placeholder:"NUMBER" help:"Number shown to the callees; the trunk's without it."`
+	Window      *hours         `placeholder:"07:00-23:00" help:"Hours in which calling is allowed."`
+	Zone        string         `default:"Asia/Tehran" help:"Time zone of the window."`
+	Days        []string       `placeholder:"sat,sun" help:"Days of the window; all without it."`
+	MaxAttempts int            `placeholder:"3" help:"Attempts per number that reach the callee's side."`
+	RetryBusy   *time.Duration `placeholder:"3m" help:"Wait after busy; 0s: no retry."`
+	RetryNo     *time.Duration `name:"retry-no-answer" placeholder:"30m" help:"Wait after no answer; 0s: no retry."`
+	RetryTrunk  *time.Duration `name:"retry-congestion" placeholder:"10s" help:"Wait after the trunk could not; 0s: no retry."`
+	RingLimit   time.Duration  `placeholder:"35s" help:"How long to let it ring."`
+	OnUncertain string         `enum:"hold,redial," default:"" placeholder:"hold" help:"What to do where an attempt's end is not known: hold or redial."`
+	Idempotency string         `name:"idempotency-key" placeholder:"KEY" help:"Makes repeating this command safe."`
+	Quiet       bool           `short:"q" help:"Print only the id."`
 }
 
 func (c *campaignCreateCmd) request() (client.CampaignRequest, error) {
-	r := client.CampaignRequest{Name: c.Name, Clip: c.Clip, Caller: c.Caller, RingLimit: client.Duration(c.RingLimit),
-		OnUncertain: c.OnUncertain}
-	if c.Window != nil {
-		r.Window = &client.Window{From: c.Window.from, To: c.Window.to, Zone: c.Zone, Days: c.Days}
-	} else if len(c.Days) > 0 {
+	r := client.CampaignRequest{Name: c.Name, Clip: c.Clip, Caller: c.Caller, Window: c.Window.in(c.Zone, c.Days),
+		RingLimit: client.Duration(c.RingLimit), OnUncertain: c.OnUncertain}
+	if c.Window == nil && len(c.Days) > 0 {
 		return r, refuse("--days needs --window")
 	}
-	if c.MaxAttempts != 0 || c.RetryBusy != 0 || c.RetryNo != 0 || c.RetryTrunk != 0 {
-		r.Retry = &client.Retry{MaxAttempts: c.MaxAttempts, Busy: client.Duration(c.RetryBusy),
-			NoAnswer: client.Duration(c.RetryNo), Congestion: client.Duration(c.RetryTrunk)}
+	retry := client.Retry{MaxAttempts: c.MaxAttempts, Busy: (*client.Duration)(c.RetryBusy),
+		NoAnswer: (*client.Duration)(c.RetryNo), Congestion: (*client.Duration)(c.RetryTrunk)}
+	if retry != (client.Retry{}) {
+		r.Retry = &retry
 	}
 	return r, nil
 }

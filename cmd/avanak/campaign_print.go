@@ -26,8 +26,8 @@ func campaignSheet(con *console.Console, c client.Campaign) error {
 	if len(c.Window.Days) > 0 {
 		window += " " + strings.Join(c.Window.Days, ",")
 	}
-	retry := fmt.Sprintf("%d attempts; busy %s, no answer %s, congestion %s", c.Retry.MaxAttempts, c.Retry.Busy,
-		c.Retry.NoAnswer, c.Retry.Congestion)
+	retry := fmt.Sprintf("%d attempts; busy %s, no answer %s, congestion %s", c.Retry.MaxAttempts, wait(c.Retry.Busy),
+		wait(c.Retry.NoAnswer), wait(c.Retry.Congestion))
 	rows := [][]string{
 		{"name", c.Name}, {"run", c.Run}, {"clip", c.Clip}, {"window", window}, {"retry", retry},
 		{"ring limit", c.RingLimit.String()}, {"on uncertain", c.OnUncertain}, {"sandbox", strconv.FormatBool(c.Sandbox)},
@@ -42,6 +42,14 @@ func campaignSheet(con *console.Console, c client.Campaign) error {
 		}
 	}
 	return con.Table([]string{"CAMPAIGN", c.ID}, rows)
+}
+
+// wait writes a retry's wait.
+func wait(d *client.Duration) string {
+	if d == nil || *d == 0 {
+		return "never"
+	}
+	return "after " + d.String()
 }
 
 // maxRejected is how many rejected rows are printed.

@@ -21,7 +21,7 @@ type clipCmd struct {
 type clipAddCmd struct {
 	Remote
 	File  string `arg:"" help:"WAV file, - for standard input."`
-	Name  string `help:"Name of the clip; the file's without it."`
+	Name  string `placeholder:"TEXT" help:"Name of the clip; the file's without it."`
 	Quiet bool   `short:"q" help:"Print only the id."`
 }
 
@@ -32,13 +32,16 @@ func (c *clipAddCmd) Run(ctx context.Context, con *console.Console) error {
 		return err
 	}
 	defer gateway.Close()
+	if c.Name == "" && c.File == "-" {
+		return refuse("a clip from standard input needs --name")
+	}
 	file, err := input(con, c.File)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }()
 	name := c.Name
-	if name == "" && c.File != "-" {
+	if name == "" {
 		name = strings.TrimSuffix(filepath.Base(c.File), filepath.Ext(c.File))
 	}
 	clip, err := gateway.AddClip(ctx, name, file)

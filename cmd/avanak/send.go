@@ -15,10 +15,12 @@ import (
 type sendCmd struct {
 	Remote
 	To          string        `required:"" placeholder:"NUMBER" help:"Number to call."`
-	Clip        string        `required:"" help:"Id of the clip (clp_…)."`
-	Caller      string        `help:"Number shown to the callee; the trunk's without it."`
+	Clip        string        `required:"" placeholder:"ID" help:"Id of the clip (clp_…)."`
+	Caller      string        `placeholder:"NUMBER" help:"Number shown to the callee; the trunk's without it."`
 	Expires     time.Duration `placeholder:"10m" help:"When it is too late to call."`
 	RingLimit   time.Duration `placeholder:"35s" help:"How long to let it ring."`
+	Window      *hours        `placeholder:"07:00-23:00" help:"Hours in which calling is allowed."`
+	Zone        string        `default:"Asia/Tehran" help:"Time zone of the window."`
 	Idempotency string        `name:"idempotency-key" placeholder:"KEY" help:"Makes repeating this command safe."`
 	Wait        bool          `help:"Wait for the end; a message that was not delivered is a failure then."`
 	Timeout     time.Duration `default:"70m" help:"How long --wait waits."`
@@ -36,7 +38,8 @@ func (c *sendCmd) Run(ctx context.Context, con *console.Console) error {
 	}
 	defer gateway.Close()
 	sent, err := gateway.Send(ctx, client.MessageRequest{Clip: c.Clip, Number: c.To, Caller: c.Caller,
-		RingLimit: client.Duration(c.RingLimit), ExpiresIn: client.Duration(c.Expires)}, c.Idempotency)
+		Window: c.Window.in(c.Zone, nil), RingLimit: client.Duration(c.RingLimit), ExpiresIn: client.Duration(c.Expires)},
+		c.Idempotency)
 	if err != nil {
 		return fmt.Errorf("send: %w", err)
 	}

@@ -21,7 +21,8 @@ type dialog struct {
 	acked  bool
 }
 
-// prepare reads the offer and opens the media socket, once; it returns the status of the refusal where that fails, else 0.
+// prepare reads the offer and opens the media socket, once; it returns the status of the refusal where that fails,
+// else 0.
 func (c *callee) prepare() int {
 	if c.sdp != nil {
 		return 0

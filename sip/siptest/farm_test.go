@@ -113,7 +113,8 @@ func TestGarbageIsCountedAndHarmless(t *testing.T) {
 	require.Equal(t, len(garbage), f.Counts().Garbage)
 	ok := p.answered()
 	p.hear(ok)
-	for _, b := range []string{"", "short", "\x00000000000000", "\x80\xc8" + strings.Repeat("0", 20), "\x9f" + strings.Repeat("\xff", 20)} {
+	for _, b := range []string{"", "short", "\x00000000000000", "\x80\xc8" + strings.Repeat("0", 20),
+		"\x9f" + strings.Repeat("\xff", 20)} {
 		_, err := p.rtp.WriteToUDPAddrPort([]byte(b), p.media)
 		require.NoError(t, err)
 	}

@@ -52,7 +52,7 @@ func TestParseRefuses(t *testing.T) {
 		"long line":         change("Call-ID:id", "Call-ID:"+strings.Repeat("i", maxLine)),
 		"many headers":      change("Call-ID:id", "Call-ID:id"+strings.Repeat("\r\nx: y", maxHeaders)),
 		"too long":          goodInvite + strings.Repeat("x", maxUDP),
-		"status of letters": strings.Replace(goodInvite, "INVITE sip:+989120000001;npdi@127.0.0.1:5060;user=phone SIP/2.0", "SIP/2.0 abc x", 1),
+		"status of letters": "SIP/2.0 abc x" + goodInvite[strings.Index(goodInvite, "\r\n"):],
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse([]byte(text))

@@ -29,8 +29,8 @@ var forced = map[string]Behaviour{
 
 // Mix is the population of the sandbox trunk and the demo. Of any hundred consecutive numbers 65 answer after 0.3 to
 // 1.5 s of ringing and stay on the line, 12 are busy (half of them answer at their second call), 12 do not answer, 5
-// are refused with 503 and Retry-After: 1, and 6 answer and hang up early, after 1.5 to 2.5 s. Which number does what follows from
-// seed and its last two digits, how fast from seed and its last ten; the same seed gives the same people.
+// are refused with 503 and Retry-After: 1, and 6 answer and hang up early, after 1.5 to 2.5 s. Which number does what
+// follows from seed and its last two digits, how fast from seed and its last ten; the same seed gives the same people.
 //
 // Numbers that end in 486, 480, 503, 404, 603 or 408 (no answer) do just that.
 func Mix(seed uint64) func(number string, nth int) Behaviour {

@@ -17,13 +17,14 @@ type Window struct {
 	Days []string `json:"days,omitempty"` // "sat", "sun", …; none means all
 }
 
-// Retry says which outcome earns another attempt, and after how long.
+// Retry says which outcome earns another attempt, and after how long; a wait of 0 means none. What is left out takes the
+// gateway's default.
 type Retry struct {
-	MaxAttempts     int      `json:"max_attempts,omitempty"`
-	Busy            Duration `json:"busy,omitzero"`
-	NoAnswer        Duration `json:"no_answer,omitzero"`
-	Congestion      Duration `json:"congestion,omitzero"`
-	CongestionTries int      `json:"congestion_tries,omitempty"`
+	MaxAttempts     int       `json:"max_attempts,omitempty"` // that reach the callee's side
+	Busy            *Duration `json:"busy,omitempty"`
+	NoAnswer        *Duration `json:"no_answer,omitempty"`
+	Congestion      *Duration `json:"congestion,omitempty"`       // the trunk could not
+	CongestionTries int       `json:"congestion_tries,omitempty"` // attempts that the trunk may fail beside MaxAttempts
 }
 
 // CampaignRequest is what a campaign is made of. What is left out takes the gateway's default.

@@ -76,10 +76,10 @@ func TestRequestsAreWhatTheContractSays(t *testing.T) {
 		"whole campaign": {func(ctx context.Context) error {
 			_, err := c.CreateCampaign(ctx, CampaignRequest{Name: "n", Clip: "c", Caller: "+98", OnUncertain: "redial",
 				Window: &Window{From: "07:00", To: "23:00", Days: []string{"sat"}}, RingLimit: Duration(4 * time.Second),
-				Retry: &Retry{MaxAttempts: 2, Busy: Duration(3 * time.Second)}}, "")
+				Retry: &Retry{MaxAttempts: 2, Busy: new(Duration(3 * time.Second)), NoAnswer: new(Duration(0))}}, "")
 			return err
 		}, seen{"POST /v1/campaigns", `{"name":"n","clip":"c","caller":"+98","window":{"from":"07:00","to":"23:00","days":["sat"]},` +
-			`"retry":{"max_attempts":2,"busy":"3s"},"ring_limit":"4s","on_uncertain":"redial"}`, jsonType, ""}},
+			`"retry":{"max_attempts":2,"busy":"3s","no_answer":"0s"},"ring_limit":"4s","on_uncertain":"redial"}`, jsonType, ""}},
 		"page": {func(ctx context.Context) error {
 			_, _, err := c.Campaigns(ctx, "abc", 7)
 			return err

@@ -3,6 +3,7 @@ package demo
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -40,7 +41,7 @@ type paceChart struct {
 	Width int     // of the box
 	Limit float64 // y of the trunk's CPS
 	CPS   int
-	Most  int
+	Most  int // in any closed second
 }
 
 type paceBar struct {
@@ -55,12 +56,9 @@ const (
 	paceStep   = 16
 )
 
-func newPaceChart(seconds []int) paceChart {
-	c := paceChart{Width: max(len(seconds)*paceStep, 10*paceStep), CPS: CPS}
-	for _, n := range seconds {
-		c.Most = max(c.Most, n)
-	}
-	scale := float64(paceHeight-14) / float64(max(c.Most, CPS))
+func newPaceChart(seconds []int, most int) paceChart {
+	c := paceChart{Width: max(len(seconds)*paceStep, 10*paceStep), CPS: CPS, Most: most}
+	scale := float64(paceHeight-14) / float64(max(most, slices.Max(append(seconds, CPS))))
 	c.Limit = paceHeight - CPS*scale
 	for i, n := range seconds {
 		h := float64(n) * scale

@@ -92,8 +92,7 @@ func (c *customer) prepare(ctx context.Context) error {
 	}
 	c.step("%s put on the suppression list", c.list.Suppressed)
 	c.campaign, err = c.api.CreateCampaign(ctx, client.CampaignRequest{Name: "Demo", Clip: c.clip.ID,
-		Window: allDay(), RingLimit: ringLimit, Retry: &client.Retry{MaxAttempts: 2,
-			Busy: client.Duration(3 * time.Second), NoAnswer: client.Duration(3 * time.Second)}}, "")
+		Window: allDay(), RingLimit: ringLimit, Retry: retries()}, "")
 	if err != nil {
 		return fmt.Errorf("create the campaign: %w", err)
 	}
@@ -107,6 +106,13 @@ func (c *customer) prepare(ctx context.Context) error {
 }
 
 const ringLimit = client.Duration(4 * time.Second)
+
+// retries is a patience that fits into a minute: whoever was busy or away is called once more, and where the trunk refused,
+// twice.
+func retries() *client.Retry {
+	return &client.Retry{MaxAttempts: 2, Busy: new(client.Duration(3 * time.Second)),
+		NoAnswer: new(client.Duration(3 * time.Second)), Congestion: new(client.Duration(2 * time.Second)), CongestionTries: 1}
+}
 
 // allDay is the demo's window: whoever tries it at night shall see it, too.
 func allDay() *client.Window {

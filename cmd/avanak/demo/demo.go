@@ -87,7 +87,7 @@ func (p *performance) step(format string, args ...any) {
 func (p *performance) introduce() {
 	p.con.Line("Avanak demo: nobody is called; the callees live in this process.")
 	p.step("%d callees at %s", recipients+fastMessages, p.stage.farm.Addr())
-	p.step("gateway with %d calls a second and %d channels", CPS, Channels)
+	p.step("gateway")
 	for _, line := range p.stage.gateway.Describe() {
 		p.con.Line("          %s", p.con.Faint(console.Clean(line)))
 	}
@@ -108,7 +108,7 @@ func (p *performance) conclude(ctx context.Context, cfg Config, c *customer) err
 		select {
 		case <-ctx.Done():
 		case <-p.stage.ended:
-			return errors.New("demo: the gateway ended by itself")
+			return fmt.Errorf("demo: %w", errGone)
 		}
 	}
 	if !summary.OK {

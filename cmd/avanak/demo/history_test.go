@@ -75,7 +75,8 @@ func testClip() []byte {
 }
 
 func refused(n avanak.Number, nth int, at time.Time, status int) siptest.Call {
-	c := siptest.Call{CallID: avanak.CallID("cmp", uint32(n%1000), nth), Number: n.E164(), Nth: nth, Status: status}
+	id := avanak.CallID("cmp", uint32(n%1000), nth)
+	c := siptest.Call{CallID: id, Number: n.E164(), Nth: nth, Status: status, Invites: []siptest.Invite{{CallID: id, At: at}}}
 	c.InviteAt, c.RingingAt, c.EndedAt = at, at.Add(50*time.Millisecond), at.Add(time.Second)
 	return c
 }

@@ -148,6 +148,28 @@ func (h History) perMinute() float64 {
 	return float64(len(at)-1) / span.Minutes()
 }
 
+// tolerance is how much closer two INVITEs may come to each other on their way (DESIGN, I8).
+const tolerance = 5 * time.Millisecond
+
+// densest is the most INVITEs in any closed second, by the callees' kernel; digest retries count.
+func densest(calls []siptest.Call) int {
+	var at []time.Time
+	for _, c := range calls {
+		for _, i := range c.Invites {
+			at = append(at, i.At)
+		}
+	}
+	slices.SortFunc(at, time.Time.Compare)
+	most, from := 0, 0
+	for to := range at {
+		for at[to].Sub(at[from]) > time.Second-tolerance {
+			from++
+		}
+		most = max(most, to-from+1)
+	}
+	return most
+}
+
 // pace counts INVITEs per second since the first.
 func pace(calls []siptest.Call) []int {
 	var seconds []int

@@ -9,6 +9,7 @@ import (
 
 	"github.com/avanak/avanak"
 	"github.com/avanak/avanak/cmd/avanak/client"
+	"github.com/avanak/avanak/sip/siptest"
 )
 
 func TestPercentile(t *testing.T) {
@@ -59,6 +60,18 @@ func TestPace(t *testing.T) {
 	}
 	require.Equal(t, len(h.Calls), sum)
 	require.Equal(t, 20, seconds[0], "19 people in the first second, and a fast message")
+}
+
+func TestDensest(t *testing.T) {
+	require.Zero(t, densest(nil))
+	at := func(ms ...int) (calls []siptest.Call) {
+		for _, m := range ms {
+			calls = append(calls, refused(firstRecipient, 1, epoch.Add(time.Duration(m)*time.Millisecond), 486))
+		}
+		return calls
+	}
+	require.Equal(t, 3, densest(at(0, 500, 994, 996, 1600)), "994 belongs to the second of 0, 996 within the tolerance does not")
+	require.Equal(t, 4, densest(at(2000, 0, 1100, 1200, 1300)), "order of arrival plays no part")
 }
 
 func TestListHoldsWhatItSays(t *testing.T) {

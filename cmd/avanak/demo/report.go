@@ -48,7 +48,7 @@ type phaseRow struct {
 func report(h History, s Summary, checks []Check, heardWAV []byte) ([]byte, error) {
 	heard := hearings(h.Calls, h.Golden)
 	p := page{Summary: s, Checks: checks, States: stateBars(s), Phases: phaseRows(h.phases(heard)),
-		Pace: newPaceChart(pace(h.Calls)), Sent: newWave(speech[wavHead:]), Heard: newWave(heardWAV[wavHead:]),
+		Pace: newPaceChart(pace(h.Calls), densest(h.Calls)), Sent: newWave(speech[wavHead:]), Heard: newWave(heardWAV[wavHead:]),
 		Clip: clipLength(), At: time.Now().Format("2006-01-02 15:04 MST"), Called: len(h.Calls)}
 	for _, e := range heard {
 		if e.Complete {

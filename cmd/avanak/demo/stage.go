@@ -26,6 +26,9 @@ type stage struct {
 	err     error         // of Run; read after ended
 }
 
+// errGone is why the demo ends where its gateway does.
+var errGone = errors.New("the gateway ended by itself, see gateway.log")
+
 // open starts everything. Where the gateway ends by itself, abort is called with the reason. Close must be called.
 func open(ctx context.Context, cfg Config, abort context.CancelCauseFunc) (*stage, error) {
 	s := &stage{stop: func() {}, ended: make(chan struct{})}
@@ -40,7 +43,8 @@ func open(ctx context.Context, cfg Config, abort context.CancelCauseFunc) (*stag
 		defer close(s.ended)
 		s.err = s.gateway.Run(running)
 		if running.Err() == nil {
-			abort(fmt.Errorf("the gateway ended by itself: %w", errors.Join(s.err, errors.New("see gateway.log"))))
+			abort(errors.Join(errGone, s.err))
+			s.err = nil // it has been told
 		}
 	}()
 	return s, nil
