@@ -12,28 +12,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// incoming is a request's body as it came. It starts with a deadline, so that net/http, which reads on a little before it sends
-// a refusal, does not wait for ever for a client that sends nothing.
-type incoming struct {
-	io.ReadCloser
-	conn *http.ResponseController
-}
-
-func newIncoming(from io.ReadCloser, conn *http.ResponseController, patience time.Duration) *incoming {
-	_ = conn.SetReadDeadline(time.Now().Add(patience)) // an in-process test's writer has no deadlines
-	return &incoming{ReadCloser: from, conn: conn}
-}
-
-// Read reads, and takes the deadline away at the end.
-func (b *incoming) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if errors.Is(err, io.EOF) {
-		// From here on net/http watches the connection: a deadline that passes would look like a client that has gone.
-		_ = b.conn.SetReadDeadline(time.Time{})
-	}
-	return n, err
-}
-
 // limits bounds what a request may cost: bytes of its body, and time for all of it (0: no limit, for answers that are streamed).
 func (s *Server) limits(bytes int64, within time.Duration) func(huma.Context, func(huma.Context)) {
 	return func(hc huma.Context, next func(huma.Context)) {
@@ -69,10 +47,15 @@ type body struct {
 	conn     *http.ResponseController
 	patience time.Duration
 	until    time.Time // zero: no limit
+	ended    bool
 }
 
 // Read reads, and waits no longer than patience.
 func (b *body) Read(p []byte) (int, error) {
+	if b.ended {
+		// net/http watches the connection by now: a deadline that passes would look like a client that has gone.
+		return 0, io.EOF
+	}
 	deadline := time.Now().Add(b.patience)
 	if !b.until.IsZero() && b.until.Before(deadline) {
 		deadline = b.until
@@ -83,7 +66,9 @@ func (b *body) Read(p []byte) (int, error) {
 	_, tooBig := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case err == nil:
-	case errors.Is(err, io.EOF), tooBig:
+	case errors.Is(err, io.EOF):
+		b.ended = true // net/http has taken the deadline away
+	case tooBig:
 	case errors.As(err, &late) && late.Timeout():
 		err = timeout.problem("the body came too slowly").with("Connection", "close")
 	default:

@@ -303,8 +303,9 @@ func TestResultsStopWhenTheClientHasGone(t *testing.T) {
 }
 
 func TestSlowClientsAreCutOff(t *testing.T) {
-	w := newWorld(t, func(o *options) { o.cfg.Patience = 200 * time.Millisecond })
+	w := newWorld(t, func(o *options) { o.cfg.Patience = 500 * time.Millisecond })
 	for _, tt := range []struct{ path, media, body string }{
+		{"/v1/nowhere", "application/json", `{"number":"09120000001"`},
 		{"/v1/messages", "application/json", `{"number":"09120000001"`},
 		{"/v1/clips?name=x", "audio/wav", "RIFF"},
 		{"/v1/campaigns/" + w.campaign() + "/recipients", "text/csv", "09120000001\n09120000002\n"},
@@ -321,23 +322,70 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		text, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
 		require.NoError(t, res.Body.Close())
-		w.refused(reply{res.StatusCode, res.Header, string(text)}, http.StatusRequestTimeout, "timeout", "9120000")
+		status, kind := http.StatusRequestTimeout, "timeout"
+		if tt.path == "/v1/nowhere" {
+			status, kind = http.StatusNotFound, "not-found"
+		}
+		w.refused(reply{res.StatusCode, res.Header, string(text)}, status, kind, "9120000")
 		_, err = conn.Read(make([]byte, 1))
 		require.ErrorIs(t, err, io.EOF, "the connection is closed")
 	}
 }
 
-func TestConnectionOutlivesPatienceBetweenRequests(t *testing.T) {
-	w := newWorld(t, func(o *options) {
-		o.cfg.Patience = 50 * time.Millisecond
-		o.ready = func(ctx context.Context) api.Readiness {
-			<-time.After(200 * time.Millisecond) // a slow answer to a client that has sent all it had
-			return api.Readiness{Ready: ctx.Err() == nil}
-		}
-	})
-	for range 3 {
-		require.Equal(t, http.StatusOK, w.send(request{method: http.MethodGet, path: "/readyz", body: strings.NewReader("x")}).status)
+// slow is a queue that takes its time, and looks at the context like a client of a distant Redis does.
+type slow struct {
+	*queue.Queue
+	takes time.Duration
+}
+
+func (s slow) CreateCampaign(ctx context.Context, c avanak.Campaign, fingerprint string) (bool, error) {
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-time.After(s.takes):
+		return s.Queue.CreateCampaign(ctx, c, fingerprint)
 	}
+}
+
+func TestPatienceIsForTheClientAlone(t *testing.T) {
+	const patience = 500 * time.Millisecond
+	w := newWorld(t, func(o *options) {
+		o.cfg.Patience = patience
+		o.jobs = func(q *queue.Queue) campaign.Jobs { return slow{q, 3 * patience} }
+	})
+	for range 2 { // the second time on the same connection
+		w.campaign()
+	}
+	transport, ok := w.client.Transport.(*http.Transport)
+	require.True(t, ok)
+	transport.ExpectContinueTimeout = time.Minute
+	<-time.After(2 * patience) // what the last answer left of deadlines has passed
+	r := w.send(request{method: http.MethodPost, path: "/v1/clips?name=x", media: "audio/wav", body: strings.NewReader(wav(time.Second)),
+		key: w.key, header: map[string]string{"Expect": "100-continue"}})
+	require.Equal(t, http.StatusCreated, r.status, r.text)
+}
+
+// deaf is a client that takes no answer.
+type deaf struct{ http.ResponseWriter }
+
+func (deaf) Write([]byte) (int, error) { return 0, net.ErrClosed }
+
+func TestAnswerThatNobodyTakesIsNoFaultOfOurs(t *testing.T) {
+	w := newWorld(t)
+	r := httptest.NewRequest(http.MethodGet, "/v1/campaigns", nil)
+	r.Header.Set("Authorization", "Bearer "+w.key)
+	require.PanicsWithValue(t, http.ErrAbortHandler, func() { w.server.ServeHTTP(deaf{httptest.NewRecorder()}, r) })
+	require.Contains(t, w.logs.String(), `"route":"/v1/campaigns","status":499`)
+	require.NotContains(t, w.logs.String(), "panic")
+}
+
+func TestSlowWorkEndsInTime(t *testing.T) {
+	w := newWorld(t, func(o *options) {
+		o.cfg.AnswerTime = 500 * time.Millisecond
+		o.jobs = func(q *queue.Queue) campaign.Jobs { return slow{q, time.Hour} }
+	})
+	r := w.post("/v1/campaigns", `{"name":"x","clip":"`+w.clip()+`"}`)
+	w.refused(r, http.StatusServiceUnavailable, "unavailable")
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {

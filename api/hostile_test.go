@@ -135,6 +135,7 @@ func TestOversizedUploadsAreCutAtTheLimit(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, res.Body.Close())
 			require.Equal(t, http.StatusRequestEntityTooLarge, res.StatusCode)
+			require.Greater(t, body.left, gigabyte-16<<20, "nothing is read of what is too large by its own word")
 		})
 	}
 	require.Equal(t, before, w.get("/v1/clips").text)

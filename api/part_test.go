@@ -76,6 +76,31 @@ func TestTurnstileWaitsForAPlaceAndNoLonger(t *testing.T) {
 	})
 }
 
+// deadlines counts the read deadlines that are set.
+type deadlines struct {
+	http.ResponseWriter
+	set int
+}
+
+func (d *deadlines) SetReadDeadline(time.Time) error {
+	d.set++
+	return nil
+}
+
+func TestBodySetsNoDeadlineBehindItsEnd(t *testing.T) {
+	conn := &deadlines{}
+	b := &body{from: io.NopCloser(strings.NewReader("x")), conn: http.NewResponseController(conn), patience: time.Second}
+	text, err := io.ReadAll(b)
+	require.NoError(t, err)
+	require.Equal(t, "x", string(text))
+	set := conn.set
+	require.Positive(t, set)
+	n, err := b.Read(make([]byte, 1))
+	require.Zero(t, n)
+	require.ErrorIs(t, err, io.EOF)
+	require.Equal(t, set, conn.set)
+}
+
 func TestProblemOf(t *testing.T) {
 	for _, tt := range []struct {
 		err    error

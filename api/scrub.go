@@ -13,6 +13,12 @@ const (
 // scrub makes a text that comes from elsewhere fit for an answer: what stands in double quotes is what somebody submitted, and
 // becomes an ellipsis, as what may be a number does. What is left is cut to maxText.
 func scrub(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return -1
+		}
+		return r
+	}, text)
 	var out strings.Builder
 	for i, part := range strings.Split(text, `"`) {
 		if i%2 == 1 {
@@ -20,12 +26,7 @@ func scrub(text string) string {
 		}
 		out.WriteString(part)
 	}
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == unicode.ReplacementChar {
-			return -1
-		}
-		return r
-	}, masked(out.String()))
+	text = masked(out.String())
 	if len(text) > maxText {
 		return strings.ToValidUTF8(text[:maxText], "") + "…"
 	}
@@ -63,7 +64,7 @@ func masked(text string) string {
 func scrubLocation(location string) string {
 	parts := strings.Split(location, ".")
 	for i, part := range parts {
-		if len(part) > 40 || strings.ContainsFunc(part, func(r rune) bool { return !fieldRune(r) })  {
+		if len(part) > 40 || strings.ContainsFunc(part, func(r rune) bool { return !fieldRune(r) }) || digitRun(part) > 4 {
 			parts[i] = "?"
 		}
 	}

@@ -71,6 +71,9 @@ func (c *Caller) Place(ctx context.Context, i queue.Intent, trunk string, gate f
 		}
 		return failed(avanak.Failed, "clip cannot be read")
 	}
+	if frames.Count() == 0 { // a phone would ring for nothing
+		return failed(avanak.Failed, "clip is empty")
+	}
 	session, err := c.pacer.Open(line.Ports)
 	if err != nil {
 		c.log.Warn("no media port", "call_id", i.CallID(), "trunk", trunk, "err", err)

@@ -75,11 +75,12 @@ func (d *Dispatcher) skip(ctx context.Context, c queue.Claim, o avanak.Outcome, 
 }
 
 // dial records the intent. An answer that was lost may mean that the record exists: dial is repeated (it is idempotent)
-// while the claim still stands; after that the claim is left to Reap, which tells the two cases apart.
+// while its INVITE could still leave; after that the claim is left to Reap, which tells the two cases apart.
 func (d *Dispatcher) dial(ctx context.Context, c queue.Claim) (queue.Intent, error) {
+	begun := time.Now()
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		intent, err := d.jobs.Dial(ctx, c)
-		if !errors.Is(err, avanak.ErrUnavailable) || time.Since(c.Taken) > d.cfg.Stale || !d.held.keeps(c.Held()) {
+		if !errors.Is(err, avanak.ErrUnavailable) || time.Since(begun) > d.cfg.Stale || !d.held.keeps(c.Held()) {
 			return intent, err
 		}
 		d.metrics.errors.WithLabelValues("dial").Inc()
@@ -107,20 +108,23 @@ func (d *Dispatcher) refused(ctx context.Context, c queue.Claim, err error) {
 	}
 }
 
-// lastGate runs immediately before an INVITE leaves.
+// lastGate runs immediately before an INVITE leaves: the trunk's pace, and with it what may have changed since the intent.
 func (d *Dispatcher) lastGate(ctx context.Context, t *trunk, c queue.Claim, checked, dialled time.Time) error {
-	if err := t.gate.Pass(ctx); err != nil {
-		return err
-	}
-	if time.Since(dialled) > d.cfg.Stale || !d.held.keeps(c.Held()) {
-		return errStale
-	}
-	if time.Since(checked) > recheck {
-		if suppressed, err := d.suppressed.Has(ctx, c.Number); err != nil || suppressed {
-			return errors.Join(errSuppressed, err)
+	return t.gate.Pass(ctx, func() error {
+		if time.Since(checked) > recheck {
+			suppressed, err := d.suppressed.Has(ctx, c.Number)
+			if err != nil {
+				return err
+			}
+			if suppressed {
+				return errSuppressed
+			}
 		}
-	}
-	return nil
+		if time.Since(dialled) > d.cfg.Stale || !d.held.keeps(c.Held()) {
+			return errStale
+		}
+		return nil
+	})
 }
 
 // settle closes the attempt, as long as it takes: what rang must be recorded. Redis being away delays it; the lease

@@ -18,8 +18,9 @@ type Config struct {
 	Look time.Duration
 	// Reap is the time between takings-up of leases whose node fell silent.
 	Reap time.Duration
-	// Stale is the age of an intent at which its INVITE may not leave any more: well below the queue's DialTTL, so that
-	// a process that was stopped and continued does not call on a lease that somebody else has taken up.
+	// Stale is the age of an intent at which its INVITE may not leave any more. It is below the queue's DialTTL, so that
+	// a process that was stopped and continued does not call on a lease that somebody else has taken up, and below the
+	// queue's Guard, so that no INVITE leaves after the window's end.
 	Stale time.Duration
 	// Drain is how long running calls may go on after a shutdown began; then they are ended.
 	Drain time.Duration
@@ -30,7 +31,7 @@ type Config struct {
 // DefaultConfig returns settings that fit the queue's defaults.
 func DefaultConfig() Config {
 	return Config{Prefetch: 16, Heartbeat: 3 * time.Second, Look: 500 * time.Millisecond, Reap: 2 * time.Second,
-		Stale: 8 * time.Second, Drain: time.Minute, KeepEvents: 24 * time.Hour}
+		Stale: 4 * time.Second, Drain: time.Minute, KeepEvents: 24 * time.Hour}
 }
 
 // Validate names the first rule that the settings break.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/avanak/avanak"
@@ -72,6 +73,7 @@ type Dispatcher struct {
 	log        *slog.Logger
 	metrics    *metrics
 
+	fault  atomic.Int64 // when Redis last did not serve us, Unix ns
 	trunks []*trunk
 	held   *holdings
 	known  sync.Map // campaign id → avanak.Campaign, of those that are active

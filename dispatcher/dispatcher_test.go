@@ -87,7 +87,7 @@ func TestNobodyIsCalledWhileTheListIsAway(t *testing.T) {
 func TestSuppressionWhileTheGateHolds(t *testing.T) {
 	r := newRig(t, nil, avanak.Trunk{Name: "t1", CPS: 1, Channels: 5})
 	gate := r.d.trunks[0].gate
-	require.NoError(t, gate.Pass(t.Context())) // the next INVITE must wait a second
+	require.NoError(t, gate.Pass(t.Context(), open)) // the next INVITE must wait a second
 	r.run()
 	c := r.campaign(1, nil)
 	r.eventually(func() bool { return r.progress(c).Attempts == 1 }, "the intent is recorded")

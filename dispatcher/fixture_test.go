@@ -88,6 +88,7 @@ func (l *list) set(fault error, numbers ...avanak.Number) {
 type rig struct {
 	t       *testing.T
 	mini    *miniredis.Miniredis
+	rdb     *redis.Client
 	queue   *queue.Queue
 	carrier *carrier
 	list    *list
@@ -104,7 +105,7 @@ func newRig(t *testing.T, change func(*Config), trunks ...avanak.Trunk) *rig {
 	t.Cleanup(func() { _ = rdb.Close() })
 	q, err := queue.New(queue.DefaultConfig(), rdb)
 	require.NoError(t, err)
-	r.queue = q
+	r.queue, r.rdb = q, rdb
 	cfg := DefaultConfig()
 	cfg.Look, cfg.Drain = 50*time.Millisecond, 10*time.Second
 	if change != nil {
@@ -202,4 +203,28 @@ func (r *rig) done(c avanak.Campaign) avanak.Progress {
 	r.t.Helper()
 	r.eventually(func() bool { return r.progress(c).Run == avanak.Done }, "campaign is done")
 	return r.progress(c)
+}
+
+// redisTime is the clock that the scripts see.
+func (r *rig) redisTime() time.Time {
+	r.t.Helper()
+	now, err := r.rdb.Time(r.t.Context()).Result()
+	require.NoError(r.t, err)
+	return now
+}
+
+// renewals is the sum of all lease deadlines in Redis: it grows with each heartbeat after the clock moved.
+func (r *rig) renewals() float64 {
+	r.t.Helper()
+	sum := 0.0
+	keys, err := r.rdb.Keys(r.t.Context(), "*:lz").Result()
+	require.NoError(r.t, err)
+	for _, k := range keys {
+		all, err := r.rdb.ZRangeWithScores(r.t.Context(), k, 0, -1).Result()
+		require.NoError(r.t, err)
+		for _, z := range all {
+			sum += z.Score
+		}
+	}
+	return sum
 }

@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"context"
 	"math"
-	"sync"
 	"time"
 )
 
@@ -17,10 +16,9 @@ type Gate struct {
 	span time.Duration
 	now  func() time.Time
 
-	turn chan struct{} // holds one value: whoever has it is next
-	mu   sync.Mutex
-	sent []time.Time // ring of the last INVITEs; guarded by mu
-	next int         // guarded by mu
+	turn chan struct{} // holds one value: whoever has it is next, and owns the fields below
+	sent []time.Time   // ring of the last INVITEs
+	next int
 }
 
 // newGate returns the gate of a trunk with this many calls a second.
@@ -32,31 +30,28 @@ func newGate(cps float64) *Gate {
 	return g
 }
 
-// Pass returns when the INVITE may leave, and counts it; or ctx's error, and counts nothing.
-func (g *Gate) Pass(ctx context.Context) error {
+// Pass returns when the INVITE may leave, and counts it; or ctx's error or that of last, and counts nothing. last is asked
+// when the turn has come, with nobody passing meanwhile, however long it takes: what passed the gate leaves at once, so
+// that a check that hangs cannot bunch INVITEs up behind it.
+func (g *Gate) Pass(ctx context.Context, last func() error) error {
 	select {
 	case <-g.turn:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { g.turn <- struct{}{} }()
-	g.mu.Lock()
-	oldest := g.sent[g.next]
-	g.mu.Unlock()
-	if !oldest.IsZero() {
-		if wait := g.span - g.now().Sub(oldest); wait > 0 {
-			timer := time.NewTimer(wait)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+	if oldest := g.sent[g.next]; !oldest.IsZero() {
+		if wait := g.span - g.now().Sub(oldest); wait > 0 && !sleep(ctx, wait) {
+			return ctx.Err()
 		}
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
+	if err := last(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	g.sent[g.next] = g.now()
 	g.next = (g.next + 1) % len(g.sent)
-	return ctx.Err()
+	return nil
 }

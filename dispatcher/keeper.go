@@ -22,6 +22,7 @@ func (d *Dispatcher) heartbeats(ctx context.Context) {
 		lost, err := d.jobs.Extend(ctx, held)
 		if err != nil && ctx.Err() == nil {
 			d.metrics.errors.WithLabelValues("extend").Inc()
+			d.faulted()
 			d.log.Warn("leases are not renewed", "leases", len(held), "err", err)
 		}
 		for _, l := range lost {
@@ -39,11 +40,13 @@ func (d *Dispatcher) keep(ctx context.Context) {
 	tick := time.NewTicker(min(d.cfg.Reap, time.Second))
 	defer tick.Stop()
 	var reaped, trimmed time.Time
+	d.faulted() // what was before our start is not known either
 	for {
 		now := time.Now()
-		reap, trim := now.Sub(reaped) >= d.cfg.Reap, now.Sub(trimmed) >= time.Minute
+		reap, trim := now.Sub(reaped) >= d.cfg.Reap && d.settledSince(now), now.Sub(trimmed) >= time.Minute
 		if err := d.upkeep(ctx, now, reap, trim); err != nil && ctx.Err() == nil {
 			d.metrics.errors.WithLabelValues("upkeep").Inc()
+			d.faulted()
 			d.log.Warn("upkeep", "err", err)
 		}
 		if reap {
@@ -92,4 +95,14 @@ func (d *Dispatcher) upkeep(ctx context.Context, now time.Time, reap, trim bool)
 		return d.jobs.TrimEvents(ctx, d.cfg.KeepEvents)
 	}
 	return nil
+}
+
+// faulted notes that Redis did not serve us just now.
+func (d *Dispatcher) faulted() { d.fault.Store(time.Now().UnixNano()) }
+
+// settledSince tells whether Redis has served long enough for every living node to have renewed its leases. Leases run
+// out while Redis is away; taking one up whose call is still going on would, where the customer wants uncertain attempts
+// redialled, ring a phone twice at once.
+func (d *Dispatcher) settledSince(now time.Time) bool {
+	return now.Sub(time.Unix(0, d.fault.Load())) >= 2*d.cfg.Heartbeat
 }

@@ -135,31 +135,23 @@ func (p *planner) step(now time.Time, start func(*trunk, queue.Claim)) time.Dura
 }
 
 // next picks the claim that goes now with its trunk, or says how long until one may. Fast messages have strict
-// priority: a trunk whose next token one of them waits for is not lent to a campaign.
+// priority: they are asked first, so that a token goes to a campaign only when no message could use it.
 func (p *planner) next(now time.Time) (queue.Claim, *trunk, time.Duration) {
 	wait := idle
-	kept := make(map[*trunk]bool)
 	for i, c := range p.fast {
-		t, w := p.route(now, c, nil)
+		t, w := p.route(now, c)
 		if t != nil {
 			p.fast = slices.Delete(p.fast, i, i+1)
 			return c, t, 0
 		}
-		if w < wait {
-			wait = w
-		}
-		for _, t := range p.d.trunks {
-			if p.carries(t, c) && !t.full() {
-				kept[t] = true
-			}
-		}
+		wait = min(wait, w)
 	}
 	for turn, id := range p.order {
 		f := p.feeds[id]
 		if len(f.claims) == 0 {
 			continue
 		}
-		t, w := p.route(now, f.claims[0], kept)
+		t, w := p.route(now, f.claims[0])
 		if t == nil {
 			wait = min(wait, w)
 			continue
@@ -177,10 +169,10 @@ func (p *planner) next(now time.Time) (queue.Claim, *trunk, time.Duration) {
 func (p *planner) carries(t *trunk, c queue.Claim) bool { return t.Sandbox == c.Order.Sandbox }
 
 // route finds a trunk that may carry the call now, or says how long until one may.
-func (p *planner) route(now time.Time, c queue.Claim, kept map[*trunk]bool) (*trunk, time.Duration) {
+func (p *planner) route(now time.Time, c queue.Claim) (*trunk, time.Duration) {
 	wait := idle
 	for _, t := range p.d.trunks {
-		if !p.carries(t, c) || t.full() || kept[t] {
+		if !p.carries(t, c) || t.full() {
 			continue
 		}
 		w := t.ready(now)

@@ -157,6 +157,20 @@ func TestFastTrunkFaultsAreNotCharged(t *testing.T) {
 	})
 }
 
+func TestFastTrunkFaultsAreBounded(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		m := f.push(func(m *avanak.Message) { m.Retry = avanak.RetryPolicy{MaxAttempts: 1, CongestionTries: 1} })
+		for _, want := range []Settled{SettledRetry, SettledFinal} { // whoever asks for more
+			s, err := f.Settle(t.Context(), f.dial(f.claimFast(1)[0]),
+				avanak.Report{Result: avanak.Result{Outcome: avanak.Congestion}}, f.now.Add(time.Second))
+			require.NoError(t, err)
+			require.Equal(t, want, s)
+			f.advance(time.Second)
+		}
+		f.auditMessage(m)
+	})
+}
+
 func TestFastReleaseKeepsTheDueTime(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture) {
 		m := f.push(nil)
@@ -245,6 +259,8 @@ func TestFastRedialAfterUncertainIsMarked(t *testing.T) {
 		f.advance(f.cfg.DialTTL)
 		require.Equal(t, Reaped{Uncertain: 1}, f.reap())
 		require.Equal(t, avanak.IsUncertain, f.status(m).State, "two tries are two tries")
+		_, err = f.trySettle(first, avanak.Completed)
+		require.ErrorIs(t, err, ErrFenced, "only the last attempt can be corrected")
 		var marks []bool
 		for _, e := range f.events(m.ID) {
 			if e.Kind == avanak.EventIntent {

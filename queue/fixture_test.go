@@ -173,17 +173,21 @@ func (f *fixture) events(job string) []avanak.Event {
 // one close; attempts of a recipient never overlap.
 func (f *fixture) audit(c avanak.Campaign) {
 	f.t.Helper()
-	p, rows := f.progress(c), f.results(c)
-	require.Len(f.t, rows, p.Recipients)
+	auditRows(f.t, f.progress(c), f.results(c))
+	auditEvents(f.t, f.events(c.ID))
+}
+
+func auditRows(t tester, p avanak.Progress, rows []avanak.Recipient) {
+	t.Helper()
+	require.Len(t, rows, p.Recipients)
 	var counted [avanak.States]int
 	attempts := 0
 	for _, r := range rows {
 		counted[r.State]++
 		attempts += r.Attempts
 	}
-	require.Equal(f.t, p.States, counted, "counters must equal the bytes")
-	require.Equal(f.t, p.Attempts, attempts, "recorded attempts must equal those of the bytes")
-	auditEvents(f.t, f.events(c.ID))
+	require.Equal(t, p.States, counted, "counters must equal the bytes")
+	require.Equal(t, p.Attempts, attempts, "recorded attempts must equal those of the bytes")
 }
 
 func auditEvents(t tester, events []avanak.Event) {

@@ -25,7 +25,7 @@ func TestQueueAgreesWithTheModel(t *testing.T) {
 				"load": m.load, "break upload off": m.upload, "run": m.setRun, "window": m.setWindow,
 				"claim": m.claim, "claim more": m.claim, "dial": m.dial, "dial more": m.dial,
 				"settle": m.settle, "settle more": m.settle, "skip": m.skip, "release": m.release, "extend": m.extend,
-				"advance": m.advance, "reap": m.reap, "promote": m.promote,
+				"advance": m.advance, "reap": m.reap, "promote": m.promote, "fall silent": m.silence, "promote later": m.later,
 				"": m.check,
 			})
 			m.finish(rt)
@@ -116,7 +116,7 @@ func (m *machine) move(rt *rapid.T, to avanak.Run) {
 }
 
 func (m *machine) setRun(rt *rapid.T) {
-	m.move(rt, rapid.SampledFrom([]avanak.Run{avanak.Running, avanak.Paused, avanak.Running, avanak.Paused, avanak.Running,
+	m.move(rt, rapid.SampledFrom([]avanak.Run{avanak.Running, avanak.Running, avanak.Running, avanak.Paused,
 		avanak.CancelledRun}).Draw(rt, "to"))
 }
 
@@ -184,7 +184,8 @@ func (m *machine) settle(rt *rapid.T) {
 	if !ok {
 		return
 	}
-	o := avanak.Outcome(rapid.Uint8Range(uint8(avanak.Completed), uint8(avanak.Aborted)).Draw(rt, "outcome"))
+	o := rapid.SampledFrom([]avanak.Outcome{avanak.Completed, avanak.Partial, avanak.Busy, avanak.Congestion,
+		avanak.Congestion, avanak.Uncertain, avanak.Aborted}).Draw(rt, "outcome")
 	var wait time.Duration
 	if o != avanak.Uncertain && rapid.Bool().Draw(rt, "retry") { // no policy retries what is uncertain
 		wait = time.Duration(rapid.IntRange(1, 5000).Draw(rt, "wait")) * time.Millisecond
@@ -253,6 +254,18 @@ func (m *machine) reap(rt *rapid.T) {
 	got, err := m.node(rt).Reap(rt.Context(), []avanak.Campaign{m.c})
 	require.NoError(rt, err)
 	require.Equal(rt, m.model.reap(), got)
+}
+
+// silence is a node that is gone until its leases are over.
+func (m *machine) silence(rt *rapid.T) {
+	m.wait(max(m.cfg.ClaimTTL, m.cfg.DialTTL))
+	m.reap(rt)
+}
+
+// later is when all retries have fallen due.
+func (m *machine) later(rt *rapid.T) {
+	m.wait(7 * time.Second)
+	m.promote(rt)
 }
 
 func (m *machine) promote(rt *rapid.T) {

@@ -9,7 +9,7 @@ import (
 
 // check compares what readers see with the model, and holds the invariants of every instant.
 func (m *machine) check(rt *rapid.T) {
-	p, rows := m.progress(m.c), m.results(m.c)
+	p, rows, events := m.progress(m.c), m.results(m.c), m.events(m.c.ID)
 	require.Equal(rt, m.model.run, p.Run)
 	require.Equal(rt, m.model.states(), p.States)
 	require.Len(rt, rows, len(m.model.recipients))
@@ -25,8 +25,9 @@ func (m *machine) check(rt *rapid.T) {
 	}
 	require.Equal(rt, []int{attempts, m.model.answered, leases, m.model.rejected},
 		[]int{p.Attempts, p.Answered, p.InFlight, p.Rejected})
-	m.audit(m.c)
-	auditRuns(rt, m.events(m.c.ID))
+	auditRows(rt, p, rows)
+	auditEvents(rt, events)
+	auditRuns(rt, events)
 }
 
 // auditRuns holds DESIGN I6: between a pause or a cancel and the next start there is no intent. Both are written by

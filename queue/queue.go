@@ -25,7 +25,7 @@ type Config struct {
 
 // DefaultConfig returns settings for one node.
 func DefaultConfig() Config {
-	return Config{Node: "node", ClaimTTL: 10 * time.Second, DialTTL: 15 * time.Second, Guard: 2 * time.Second,
+	return Config{Node: "node", ClaimTTL: 10 * time.Second, DialTTL: 12 * time.Second, Guard: 5 * time.Second,
 		FastLimit: 10_000, Retention: 30 * 24 * time.Hour}
 }
 

@@ -7,15 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/emiago/sipgo"
 	"github.com/emiago/sipgo/sip"
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/avanak/avanak"
 )
 
 // maxDatagram is the largest UDP payload. sipgo refuses to send more than UDPMTUSize−200 bytes; its default of 1300 is
@@ -207,58 +204,6 @@ func (a *Agent) serve() {
 	}
 }
 
-// guard, deferred, keeps a panic to the work in which it arose. (sipgo has no recover of its own.)
-func (a *Agent) guard(doing string) {
-	if p := recover(); p != nil {
-		a.panicked(doing, p)
-	}
-}
-
-func (a *Agent) panicked(doing string, p any) {
-	a.m.panics.Inc()
-	a.log.Error("panic caught", "doing", doing, "type", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
-}
-
-// enlist registers l under its Call-ID; an error means that the Agent takes no new work, or that the Call-ID is in use.
-func (a *Agent) enlist(l *leg) error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.state != running {
-		return errNotReady
-	}
-	if a.legs[l.callID] != nil {
-		return fmt.Errorf("call-id %s: %w", l.callID, errInUse)
-	}
-	if l.adopted {
-		if a.kids >= maxAdopted {
-			return fmt.Errorf("adopted legs: %w", avanak.ErrLimited)
-		}
-		a.kids++
-	}
-	a.legs[l.callID] = l
-	a.m.legs.Inc()
-	return nil
-}
-
-func (a *Agent) retire(l *leg) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	delete(a.legs, l.callID)
-	if l.adopted {
-		a.kids--
-	}
-	a.m.legs.Dec()
-	if a.state == closing && len(a.legs) == 0 {
-		close(a.empty)
-	}
-}
-
-func (a *Agent) leg(callID string) *leg {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.legs[callID]
-}
-
 // Close refuses new calls, cancels those that are not answered, hangs up the others, and waits until every leg is
 // answered for: usually one round trip, at most 64*T1 for a leg that the far end never spoke about. When ctx ends first,
 // what is left is dropped and ctx's error returned. It returns after all that the Agent started has ended.
@@ -294,31 +239,4 @@ func (a *Agent) Close(ctx context.Context) error {
 		err = errors.Join(err, a.ua.Close())
 	}
 	return err
-}
-
-// settle sends a request and waits for what ends its transaction: the final response, or nil after 64*T1 of silence. A
-// request that could not leave (the kernel's buffers, a firewall's table) is built and tried again within the same time.
-func (a *Agent) settle(build func() *sip.Request) *sip.Response {
-	// Not the caller's context: what is under way must be answered for after the caller has gone. Close ends it.
-	ctx, cancel := context.WithTimeout(context.Background(), 2*64*sip.T1)
-	defer cancel()
-	a.crew.run(func() {
-		select {
-		case <-a.quit:
-			cancel()
-		case <-ctx.Done():
-		}
-	})
-	giveUp := time.Now().Add(64 * sip.T1)
-	for pause := sip.T1; ; pause = min(2*pause, sip.T2) {
-		res, err := a.client.Do(ctx, build())
-		if err == nil || !errors.Is(err, sip.ErrTransactionTransport) || time.Now().After(giveUp) {
-			return res
-		}
-		select {
-		case <-a.quit:
-			return nil
-		case <-time.After(pause):
-		}
-	}
 }

@@ -124,8 +124,8 @@ func (c *Call) end(by avanak.Side, cause int) bool {
 	}
 	c.by, c.cause, c.ended = by, cause, time.Now()
 	c.mu.Unlock()
-	close(c.done)
 	c.agent.m.calls.Dec()
+	close(c.done)
 	c.wake()
 	return true
 }

@@ -177,6 +177,22 @@ func TestSilenceIsAmbiguousAndEndsTheRetransmission(t *testing.T) {
 	require.Equal(t, []string{"INVITE"}, r.kinds(), "no CANCEL before a provisional response")
 }
 
+func TestResponseOfAnotherCallIsNoResponse(t *testing.T) {
+	for _, header := range []string{"call-id", "from"} {
+		t.Run(header, func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.FirstResponse = 300 * time.Millisecond })
+			out := r.invite(t.Context(), Invite{})
+			forged := r.next("INVITE")
+			forged.headers = append([][2]string{{header, "<sip:02191000000@127.0.0.1>;tag=forged"}}, forged.headers...)
+			r.reply(forged, 180, "Ringing", "leg1", "")
+			res := r.result(out)
+			require.Equal(t, Silent, res.End)
+			require.Zero(t, res.Timing.FirstProvisional)
+			require.InDelta(t, 0, r.metric("responses_total"), 0)
+		})
+	}
+}
+
 func TestWhatComesAfterTheSilenceIsSettled(t *testing.T) {
 	quiet := func(c *Config) { c.FirstResponse = 200 * time.Millisecond }
 	t.Run("an answer is acknowledged and ended", func(t *testing.T) {

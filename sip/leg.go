@@ -194,9 +194,14 @@ func (l *leg) transactionOver() {
 	l.responses, l.txDone = nil, nil
 	switch l.phase {
 	case calling, proceeding, cancelling:
-		// A later send failed, but the INVITE had left before.
+		// A later send failed, but the INVITE had left before; or Close ran out of time.
 		l.stopped = true
-		l.deliver(Silent, fmt.Errorf("%w: %w", ErrNoResponse, err))
+		select {
+		case <-l.agent.drain:
+			l.deliver(Cancelled, ErrClosing)
+		default:
+			l.deliver(Silent, fmt.Errorf("%w: %w", ErrNoResponse, err))
+		}
 		l.watch()
 	case watching, answered, over:
 	}

@@ -20,14 +20,14 @@ const (
 	exitInterrupted = 130 // 128 + SIGINT, as shells have it
 )
 
-// refusal is a fault of the command line or of what it names.
-type refusal struct{ err error }
+// refusalError is a fault of the command line or of what it names.
+type refusalError struct{ err error }
 
-func (r refusal) Error() string { return r.err.Error() }
-func (r refusal) Unwrap() error { return r.err }
+func (r refusalError) Error() string { return r.err.Error() }
+func (r refusalError) Unwrap() error { return r.err }
 
 // refuse makes an error that ends with exitRefused.
-func refuse(format string, args ...any) error { return refusal{fmt.Errorf(format, args...)} }
+func refuse(format string, args ...any) error { return refusalError{fmt.Errorf(format, args...)} }
 
 // report prints an error as one line and returns the exit code.
 func report(ctx context.Context, con *console.Console, err error) int {
@@ -54,7 +54,7 @@ func exitCode(ctx context.Context, err error) int {
 	if refused {
 		refused = problem.Refused()
 	} else {
-		_, refused = errors.AsType[refusal](err)
+		_, refused = errors.AsType[refusalError](err)
 	}
 	switch {
 	case errors.Is(err, client.ErrUnreachable):

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/avanak/avanak/app"
 	"github.com/avanak/avanak/cmd/avanak/console"
 )
 
@@ -31,7 +32,7 @@ func (c *versionCmd) Run(con *console.Console) error {
 
 // origin is what this binary was made of.
 type origin struct {
-	Version  string `json:"version"` // of the module, "(devel)" where it was built outside version control
+	Version  string `json:"version"` // of the module, or the revision, or "devel"
 	Revision string `json:"revision,omitempty"`
 	Time     string `json:"time,omitempty"` // of the revision
 	Modified bool   `json:"modified,omitempty"`
@@ -40,13 +41,11 @@ type origin struct {
 }
 
 func build() origin {
-	b := origin{Version: "(devel)", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := origin{Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b.Version, _ = app.Version() // the words of log and metrics
 	made, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
-	}
-	if made.Main.Version != "" {
-		b.Version = made.Main.Version
 	}
 	for _, s := range made.Settings {
 		switch s.Key {

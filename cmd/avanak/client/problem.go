@@ -17,7 +17,7 @@ const problemPrefix = "urn:avanak:problem:"
 const maxProblem = 64 << 10
 
 // Problem is a refusal by the gateway (RFC 9457). Something that is no gateway gives one without a Kind.
-type Problem struct {
+type Problem struct { //nolint:errname // the word of RFC 9457
 	Kind       string        // "invalid-request", "not-found", …
 	Title      string        // the kind for people
 	Status     int           // HTTP status

@@ -40,7 +40,7 @@ func (g *fakeGateway) Run(ctx context.Context) error {
 }
 
 // rehearse runs the demo with a gateway whose API is answer, in a temporary directory of its own.
-func rehearse(t *testing.T, ctx context.Context, die error, answer http.HandlerFunc) error {
+func rehearse(ctx context.Context, t *testing.T, die error, answer http.HandlerFunc) error {
 	t.Helper()
 	temporary, out := t.TempDir(), filepath.Join(t.TempDir(), "demo-out")
 	t.Setenv("TMPDIR", temporary)
@@ -74,26 +74,26 @@ func notReady(w http.ResponseWriter, _ *http.Request) {
 
 func TestRunEndsWhereTheGatewayDoesNotStart(t *testing.T) {
 	broken := errors.New("no redis")
-	require.ErrorIs(t, rehearse(t, t.Context(), broken, nil), broken)
+	require.ErrorIs(t, rehearse(t.Context(), t, broken, nil), broken)
 }
 
 func TestRunEndsWithItsGateway(t *testing.T) {
 	broken := errors.New("out of sockets")
-	err := rehearse(t, t.Context(), broken, notReady)
+	err := rehearse(t.Context(), t, broken, notReady)
 	require.ErrorIs(t, err, errGone)
 	require.ErrorIs(t, err, broken)
 }
 
 func TestRunCanBeInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	require.ErrorIs(t, rehearse(t, ctx, nil, func(w http.ResponseWriter, r *http.Request) {
+	require.ErrorIs(t, rehearse(ctx, t, nil, func(w http.ResponseWriter, r *http.Request) {
 		notReady(w, r)
 		cancel()
 	}), context.Canceled)
 }
 
 func TestRunTellsWhatTheGatewayRefuses(t *testing.T) {
-	err := rehearse(t, t.Context(), nil, func(w http.ResponseWriter, r *http.Request) {
+	err := rehearse(t.Context(), t, nil, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/readyz" {
 			_, _ = w.Write([]byte(`{"ready":true}`))
 			return

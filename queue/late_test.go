@@ -1,0 +1,82 @@
+package queue
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/avanak/avanak"
+)
+
+// The ready list may still name a recipient whose late outcome has closed it.
+func TestLateOutcomeLeavesNothingToClaim(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		c := f.campaign(2, func(c *avanak.Campaign) { c.OnUncertain = avanak.Redial })
+		i := f.dial(f.claim(c, 1)[0])
+		f.advance(f.cfg.DialTTL)
+		f.reap(c)
+		require.Equal(t, SettledLate, f.settle(i, avanak.Completed))
+		claims := f.claim(c, 2)
+		require.Len(t, claims, 1)
+		require.EqualValues(t, 1, claims[0].Ordinal, "who has heard it is not called again")
+		f.audit(c)
+	})
+}
+
+// Whoever says "I do not know" after the reaper has said so adds nothing.
+func TestUncertainCorrectsNothing(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		c, m := f.campaign(1, nil), f.push(nil)
+		for _, i := range []Intent{f.dial(f.claim(c, 1)[0]), f.dial(f.claimFast(1)[0])} {
+			f.advance(f.cfg.DialTTL)
+			f.reap(c)
+			require.Equal(t, SettledDup, f.settle(i, avanak.Uncertain))
+			require.Equal(t, SettledLate, f.settle(i, avanak.Busy))
+			require.Equal(t, SettledDup, f.settle(i, avanak.Completed), "one correction is all")
+		}
+		require.Equal(t, avanak.WasBusy, f.results(c)[0].State)
+		require.Equal(t, avanak.WasBusy, f.status(m).State)
+		f.audit(c)
+		f.auditMessage(m)
+	})
+}
+
+func TestCancelStopsRedialAndRetry(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		c := f.campaign(2, func(c *avanak.Campaign) { c.OnUncertain = avanak.Redial })
+		claims := f.claim(c, 2)
+		silent, busy := f.dial(claims[0]), f.dial(claims[1])
+		_, err := f.SetRun(t.Context(), c, avanak.CancelledRun)
+		require.NoError(t, err)
+		s, err := f.Settle(t.Context(), busy, avanak.Report{Result: avanak.Result{Outcome: avanak.Busy}}, f.now.Add(time.Second))
+		require.NoError(t, err)
+		require.Equal(t, SettledFinal, s)
+		active, err := f.Active(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, []string{c.ID}, active, "one call is under way")
+		f.advance(f.cfg.DialTTL)
+		require.Equal(t, Reaped{Uncertain: 1}, f.reap(c))
+		require.Equal(t, avanak.IsUncertain, f.results(c)[0].State)
+		active, err = f.Active(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, active)
+		require.Equal(t, SettledLate, f.settle(silent, avanak.Completed))
+		f.audit(c)
+	})
+}
+
+func TestDialRefusesWithoutTries(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		for _, limit := range []string{"max_charged", "max_recorded"} {
+			c := f.campaign(1, nil)
+			cl := f.claim(c, 1)[0]
+			require.NoError(t, f.rdb.HSet(t.Context(), keysOf(c.ID).hash, limit, 0).Err())
+			_, err := f.Dial(t.Context(), cl)
+			require.ErrorIs(t, err, ErrExhausted)
+			require.NoError(t, f.Skip(t.Context(), cl, avanak.Failed))
+			require.Equal(t, avanak.Done, f.progress(c).Run)
+			f.audit(c)
+		}
+	})
+}
