@@ -359,7 +359,7 @@ func TestPatienceIsForTheClientAlone(t *testing.T) {
 	transport, ok := w.client.Transport.(*http.Transport)
 	require.True(t, ok)
 	transport.ExpectContinueTimeout = time.Minute
-	<-time.After(2 * patience) // what the last answer left of deadlines has passed
+	<-time.After(2 * patience) // what the last answer left of deadlines must not matter
 	r := w.send(request{method: http.MethodPost, path: "/v1/clips?name=x", media: "audio/wav", body: strings.NewReader(wav(time.Second)),
 		key: w.key, header: map[string]string{"Expect": "100-continue"}})
 	require.Equal(t, http.StatusCreated, r.status, r.text)

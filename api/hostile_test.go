@@ -1,11 +1,11 @@
 package api_test
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -78,23 +78,29 @@ func (failing) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 // endless yields a repeated line up to a limit, and watches the heap of this process meanwhile.
 type endless struct {
 	line  []byte
-	left  int
 	since int
-	peak  uint64
+	left  atomic.Int64 // the transport may read on while the test looks
+	peak  atomic.Uint64
+}
+
+func newEndless(line string, bytes int64) *endless {
+	e := &endless{line: []byte(line)}
+	e.left.Store(bytes)
+	return e
 }
 
 func (e *endless) Read(p []byte) (int, error) {
-	if e.left <= 0 {
+	if e.left.Load() <= 0 {
 		return 0, io.EOF
 	}
 	n := 0
 	for n+len(e.line) <= len(p) {
 		n += copy(p[n:], e.line)
 	}
-	e.left -= n
+	e.left.Add(int64(-n))
 	if e.since += n; e.since > 16<<20 {
 		e.since = 0
-		e.peak = max(e.peak, heap())
+		e.peak.Store(max(e.peak.Load(), heap()))
 	}
 	return n, nil
 }
@@ -117,15 +123,15 @@ func TestOversizedUploadsAreCutAtTheLimit(t *testing.T) {
 	} {
 		t.Run(tt.name+" of unknown length", func(t *testing.T) {
 			base := heap()
-			body := &endless{line: bytes.Repeat([]byte(tt.line), 100), left: gigabyte}
+			body := newEndless(strings.Repeat(tt.line, 100), gigabyte)
 			r := w.send(request{method: http.MethodPost, path: tt.path, media: tt.media, body: body, key: w.key})
 			p := w.refused(r, http.StatusRequestEntityTooLarge, "too-large", "9120000")
 			require.Contains(t, p["detail"], tt.limit)
-			require.Positive(t, body.left, "the server must not take it all")
-			require.Less(t, body.peak, base+64<<20)
+			require.Positive(t, body.left.Load(), "the server must not take it all")
+			require.Less(t, body.peak.Load(), base+64<<20)
 		})
 		t.Run(tt.name+" of announced length", func(t *testing.T) {
-			body := &endless{line: []byte(tt.line), left: gigabyte}
+			body := newEndless(tt.line, gigabyte)
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+tt.path, body)
 			require.NoError(t, err)
 			req.ContentLength = gigabyte
@@ -135,7 +141,7 @@ func TestOversizedUploadsAreCutAtTheLimit(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, res.Body.Close())
 			require.Equal(t, http.StatusRequestEntityTooLarge, res.StatusCode)
-			require.Greater(t, body.left, gigabyte-16<<20, "nothing is read of what is too large by its own word")
+			require.Greater(t, body.left.Load(), int64(gigabyte-16<<20), "nothing is read of what is too large by its own word")
 		})
 	}
 	require.Equal(t, before, w.get("/v1/clips").text)

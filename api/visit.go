@@ -40,7 +40,6 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request) (*visit, *http.Re
 	h.Set("X-Request-Id", v.id)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	v.answer.extend() // a deadline that an earlier request on this connection has left must not end this one
 	if r.Body != nil && r.Body != http.NoBody {
 		// net/http reads on a little before it sends a refusal: not for ever, where the client sends nothing, and not for as long
 		// as the client is given to read the refusal.

@@ -17,6 +17,7 @@ import (
 // The gateway is killed while it calls (reliability.md W1 to W6). What was claimed is called later, what was dialled is
 // uncertain: never called again, or called again with a mark, as the customer has chosen.
 func TestKilledGatewayGoesOnAfterItsRestart(t *testing.T) {
+	t.Parallel()
 	for _, choice := range []avanak.OnUncertain{avanak.Hold, avanak.Redial} {
 		t.Run(string(choice), func(t *testing.T) {
 			t.Parallel()

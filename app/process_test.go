@@ -23,7 +23,7 @@ import (
 const wait = 50 * time.Second
 
 // poll is the time between two looks at a condition.
-const poll = 10 * time.Millisecond
+const poll = 50 * time.Millisecond
 
 // lockedText is text that one goroutine writes and others read.
 type lockedText struct {
@@ -77,6 +77,7 @@ func serve(t *testing.T, file string) *process {
 		if t.Failed() {
 			t.Logf("gateway %d said:\n%s", p.cmd.Process.Pid, p.out.String())
 		}
+		require.NotContains(t, p.out.String(), "9120000", "a number stands in the log")
 	})
 	require.Eventually(t, func() bool { return p.over() || strings.Contains(p.out.String(), "admin: http") }, wait, poll)
 	require.False(t, p.over(), p.out.String())
@@ -156,7 +157,7 @@ node: test
 http: {listen: "127.0.0.1:0"}
 admin: {listen: "127.0.0.1:0"}
 redis: {url: %q}
-log: {level: debug}
+log: {level: info}
 media: {lead_in: 100ms}
 trunks:
   - name: farm

@@ -27,6 +27,7 @@ type scene struct {
 	ledger *queue.Queue // reads the event stream beside the gateway
 	frames []byte       // the clip as A-law
 	wav    []byte       // the clip as it is uploaded
+	clip   string       // its id
 	id     string       // of the campaign
 	n      int          // its recipients
 }
@@ -96,7 +97,7 @@ func (s *scene) campaign(c *client.Client, n int, r client.CampaignRequest, more
 	require.Equal(s, n, receipt.Recipients)
 	_, err = c.Change(ctx, made.ID, client.Start)
 	require.NoError(s, err)
-	s.id, s.n = made.ID, n
+	s.clip, s.id, s.n = clip.ID, made.ID, n
 }
 
 // number is that of recipient i as the callee's side sees it.

@@ -9,12 +9,16 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 
 	"github.com/avanak/avanak"
 	"github.com/avanak/avanak/queue"
 	"github.com/avanak/avanak/store"
 	"github.com/avanak/avanak/store/embedded"
 )
+
+// go-redis has a logger of its own on standard error. What it has to say reaches our log as the errors of its calls.
+func init() { logging.Disable() }
 
 // state is Redis and what stands on it.
 type state struct {

@@ -59,6 +59,9 @@ func unanswered(r sip.Result) (avanak.Outcome, string) {
 		if r.Late {
 			return avanak.Partial, "answered while shutting down; ended at once"
 		}
+		if r.Timing.FirstProvisional.IsZero() && r.Status == 0 {
+			return avanak.Uncertain, "shutdown before the trunk responded" // no CANCEL may be sent, and a phone may ring
+		}
 		return avanak.Aborted, "shutdown"
 	case sip.Silent:
 		return avanak.Uncertain, "the trunk did not respond"

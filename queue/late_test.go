@@ -24,6 +24,39 @@ func TestLateOutcomeLeavesNothingToClaim(t *testing.T) {
 	})
 }
 
+func TestOnlyTheLastAttemptCanBeCorrected(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		c := f.campaign(1, func(c *avanak.Campaign) { c.OnUncertain = avanak.Redial })
+		var intents []Intent
+		for range 2 {
+			intents = append(intents, f.dial(f.claim(c, 1)[0]))
+			f.advance(f.cfg.DialTTL)
+			require.Equal(t, Reaped{Uncertain: 1}, f.reap(c))
+		}
+		require.Equal(t, avanak.IsUncertain, f.results(c)[0].State, "two tries are two tries")
+		_, err := f.trySettle(intents[0], avanak.Completed)
+		require.ErrorIs(t, err, ErrFenced)
+		require.Equal(t, SettledLate, f.settle(intents[1], avanak.Completed))
+		f.audit(c)
+	})
+}
+
+func TestReapKeepsWhatWasNotCharged(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		c := f.campaign(1, func(c *avanak.Campaign) { c.OnUncertain = avanak.Redial })
+		require.Equal(t, SettledRetry, f.settle(f.dial(f.claim(c, 1)[0]), avanak.Congestion))
+		f.advance(3 * time.Second)
+		require.Equal(t, 1, f.promote(c))
+		f.dial(f.claim(c, 1)[0])
+		f.advance(f.cfg.DialTTL)
+		f.reap(c)
+		cl := f.claim(c, 1)[0]
+		require.Equal(t, []int{2, 1}, []int{cl.Attempts, cl.Charged})
+		require.Equal(t, SettledFinal, f.settle(f.dial(cl), avanak.Busy))
+		f.audit(c)
+	})
+}
+
 // Whoever says "I do not know" after the reaper has said so adds nothing.
 func TestUncertainCorrectsNothing(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture) {

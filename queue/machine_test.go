@@ -26,6 +26,7 @@ func TestQueueAgreesWithTheModel(t *testing.T) {
 				"claim": m.claim, "claim more": m.claim, "dial": m.dial, "dial more": m.dial,
 				"settle": m.settle, "settle more": m.settle, "skip": m.skip, "release": m.release, "extend": m.extend,
 				"advance": m.advance, "reap": m.reap, "promote": m.promote, "fall silent": m.silence, "promote later": m.later,
+				"call": m.call, "call through": func(rt *rapid.T) { m.call(rt); m.settle(rt) },
 				"": m.check,
 			})
 			m.finish(rt)
@@ -176,6 +177,14 @@ func (m *machine) dialOne(rt *rapid.T, by *fixture, c Claim) {
 	if want == nil {
 		require.Equal(rt, Intent{claim: c, attempt: attempt, afterUncertain: uncertain}, i)
 		m.intents = append(m.intents, i)
+	}
+}
+
+// call goes from the claim to the intent without another move between.
+func (m *machine) call(rt *rapid.T) {
+	by := m.node(rt)
+	for _, c := range m.claimSome(rt, by, 1) {
+		m.dialOne(rt, by, c)
 	}
 }
 

@@ -57,7 +57,7 @@ func unpackResult(b []byte) (avanak.Result, error) {
 func clip16(n int) uint16 { return uint16(max(0, min(n, 1<<16-1))) } //nolint:gosec // clipped
 
 func deciseconds(d time.Duration) uint16 {
-	return clip16(int((d + 50*time.Millisecond) / (100 * time.Millisecond)))
+	return clip16(int(d.Round(100*time.Millisecond) / (100 * time.Millisecond)))
 }
 
 // packNumbers writes numbers as they stand in the campaign's array.
