@@ -180,7 +180,7 @@ func TestBrokenListsAddNothing(t *testing.T) {
 	}
 	w.refused(w.send(request{method: http.MethodPost, path: path, media: "text/csv", body: strings.NewReader(good), key: w.key,
 		header: map[string]string{"Content-Encoding": "gzip"}}), http.StatusUnsupportedMediaType, "unsupported-media")
-	w.refused(w.upload(path, "text/csv", good+"09120000003\n09120000004\n"), http.StatusTooManyRequests, "limit-reached", "9120000")
+	w.refused(w.upload(path, "text/csv", good+"09120000003\n09120000004\n"), http.StatusRequestEntityTooLarge, "too-large", "9120000")
 	require.EqualValues(t, 0, w.get("/v1/campaigns/" + id).decode(t)["recipients"])
 	require.Equal(t, http.StatusOK, w.upload(path, "text/csv", good).status)
 	require.EqualValues(t, 2, w.get("/v1/campaigns/" + id).decode(t)["recipients"])

@@ -132,6 +132,8 @@ func problemOf(err error) *problem {
 		p = conflict.problem(explain(err, avanak.ErrConflict, "its present state does not allow this"))
 	case errors.Is(err, queue.ErrFull):
 		p = laneFull.problem("as many messages wait as may; try again")
+	case errors.Is(err, campaign.ErrTooMany):
+		p = tooLarge.problem(explain(err, campaign.ErrTooMany, "the campaign would have too many recipients"))
 	case errors.Is(err, avanak.ErrLimited):
 		p = limitReached.problem(explain(err, avanak.ErrLimited, "no more is accepted at the moment"))
 	case errors.Is(err, avanak.ErrInvalid):

@@ -74,7 +74,9 @@ func run(t *testing.T, cfg config.Config, o Options) (g *gateway, stop func() er
 	return g, stop
 }
 
-func (g *gateway) customer(t *testing.T) *client.Client { return customer(t, g.URL(), g.OperatorKeyFile()) }
+func (g *gateway) customer(t *testing.T) *client.Client {
+	return customer(t, g.URL(), g.OperatorKeyFile())
+}
 
 // get fetches a page and returns status and body; 0 where nobody answers.
 func get(t *testing.T, url string) (int, string) {

@@ -76,6 +76,7 @@ func (a *App) openState(ctx context.Context) error {
 
 func (a *App) openRedis(ctx context.Context) error {
 	s := &a.state
+	redis.SetLogger(redisLog{a.log}) // the client has one logger per process
 	if a.cfg.Redis.URL != "" {
 		options, err := redis.ParseURL(a.cfg.Redis.URL)
 		if err != nil {
@@ -99,7 +100,7 @@ func (a *App) openRedis(ctx context.Context) error {
 	a.closers.add("redis client", time.Second, func(context.Context) error { return s.rdb.Close() })
 	if s.guarantee.Durability == store.Volatile {
 		s.kind, s.limit = "volatile", embedded.MaxVolatileRecipients
-		fmt.Fprint(a.out, embedded.Banner)
+		_, _ = fmt.Fprint(a.out, embedded.Banner) // who cannot be told still finds it in readyz and the metrics
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package call
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,22 +40,24 @@ func TestEveryCauseThatIsKnownBeatsTheStatus(t *testing.T) {
 }
 
 func TestEndWithoutAnAnswerIsAnOutcome(t *testing.T) {
+	heard := sip.Timing{FirstProvisional: time.Now()}
 	for _, tt := range []struct {
-		end  sip.End
-		late bool
+		end  sip.Result
 		want avanak.Outcome
 	}{
-		{sip.NotSent, false, avanak.Congestion},
-		{sip.RingLimit, false, avanak.NoAnswer},
-		{sip.RingLimit, true, avanak.Partial},
-		{sip.Cancelled, false, avanak.Aborted},
-		{sip.Cancelled, true, avanak.Partial},
-		{sip.Silent, false, avanak.Uncertain},
-		{sip.Broken, false, avanak.Uncertain},
-		{sip.End(99), false, avanak.Uncertain},
+		{sip.Result{End: sip.NotSent}, avanak.Congestion},
+		{sip.Result{End: sip.RingLimit, Timing: heard}, avanak.NoAnswer},
+		{sip.Result{End: sip.RingLimit, Timing: heard, Late: true}, avanak.Partial},
+		{sip.Result{End: sip.Cancelled, Timing: heard}, avanak.Aborted},
+		{sip.Result{End: sip.Cancelled, Status: 487}, avanak.Aborted},
+		{sip.Result{End: sip.Cancelled, Timing: heard, Late: true}, avanak.Partial},
+		{sip.Result{End: sip.Cancelled}, avanak.Uncertain},
+		{sip.Result{End: sip.Silent}, avanak.Uncertain},
+		{sip.Result{End: sip.Broken}, avanak.Uncertain},
+		{sip.Result{End: sip.End(99)}, avanak.Uncertain},
 	} {
-		outcome, detail := unanswered(sip.Result{End: tt.end, Late: tt.late})
-		require.Equal(t, tt.want.String(), outcome.String(), tt.end)
+		outcome, detail := unanswered(tt.end)
+		require.Equal(t, tt.want.String(), outcome.String(), "%+v", tt.end)
 		require.NotEmpty(t, detail)
 	}
 }

@@ -160,13 +160,28 @@ func TestEndOfContextWhileRingingCancels(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan avanak.Report, 1)
 	go func() { done <- r.caller.Place(ctx, i, "t", pass) }()
-	r.seen(i.CallID(), func(c siptest.Call) bool { return !c.RingingAt.IsZero() })
+	r.responded()
 	cancel()
 	report := <-done
 	require.Equal(t, avanak.Aborted.String(), report.Result.Outcome.String())
 	heard := r.ended(i.CallID())
 	require.False(t, heard.CancelAt.IsZero())
 	require.True(t, heard.AnsweredAt.IsZero())
+}
+
+// Before the first response no CANCEL may leave, and a phone may ring for all that we know.
+func TestEndOfContextBeforeAResponseLeavesTheAttemptUncertain(t *testing.T) {
+	r := newRig(t, siptest.Behaviour{Kind: siptest.Silent})
+	i := r.intent()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan avanak.Report, 1)
+	go func() { done <- r.caller.Place(ctx, i, "t", pass) }()
+	heard := r.seen(i.CallID(), func(siptest.Call) bool { return true })
+	cancel()
+	report := <-done
+	require.Equal(t, avanak.Uncertain.String(), report.Result.Outcome.String())
+	require.False(t, report.Timeline.Invited.IsZero())
+	require.True(t, heard.CancelAt.IsZero())
 }
 
 func TestEndOfContextWhileTalkingHangsUp(t *testing.T) {

@@ -87,12 +87,14 @@ type rig struct {
 	clips  clips
 	ring   time.Duration // ring limit of the next campaign
 	count  int           // campaigns made
+	sip    *prometheus.Registry
 }
 
 // newRig starts a rig whose callees all take calls by b; trunk "t" leads to them.
 func newRig(t *testing.T, b siptest.Behaviour) *rig {
 	t.Helper()
-	r := &rig{T: t, clip: avanak.NewID(avanak.ClipPrefix, time.Now()), frames: noise(50), ring: wait}
+	r := &rig{T: t, clip: avanak.NewID(avanak.ClipPrefix, time.Now()), frames: noise(50), ring: wait,
+		sip: prometheus.NewRegistry()}
 	r.clips = clips{r.clip: r.frames}
 	logs := &log{}
 	logger := slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -106,7 +108,7 @@ func newRig(t *testing.T, b siptest.Behaviour) *rig {
 	r.openQueue()
 
 	agent, err := sip.New(sip.Config{Name: "t", Target: r.farm.Addr().String(), Bind: "127.0.0.1:0", Caller: "+989120009999",
-		FirstResponse: 500 * time.Millisecond}, logger, prometheus.NewRegistry())
+		FirstResponse: 500 * time.Millisecond}, logger, r.sip)
 	require.NoError(t, err)
 	require.NoError(t, agent.Start(t.Context()))
 	pacer, err := media.New(media.Config{}, prometheus.NewRegistry())
@@ -189,6 +191,24 @@ func (r *rig) seen(callID string, ok func(siptest.Call) bool) siptest.Call {
 	heard, err := r.farm.WaitCall(ctx, callID, ok)
 	require.NoError(r, err)
 	return heard
+}
+
+// responded waits until our side has seen a response of the trunk.
+func (r *rig) responded() {
+	r.Helper()
+	require.Eventually(r, func() bool {
+		families, err := r.sip.Gather()
+		require.NoError(r, err)
+		sum := 0.0
+		for _, f := range families {
+			if f.GetName() == "avanak_sip_responses_total" {
+				for _, m := range f.GetMetric() {
+					sum += m.GetCounter().GetValue()
+				}
+			}
+		}
+		return sum > 0
+	}, wait, time.Millisecond)
 }
 
 // portIsFree tells that our media port was given back: anybody may bind it.

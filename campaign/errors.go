@@ -10,6 +10,9 @@ var (
 	// ErrIdempotency means that the Idempotency-Key was used before, with another request. It wraps avanak.ErrConflict:
 	// whoever tells them apart asks for this one first.
 	ErrIdempotency = fmt.Errorf("this idempotency key was used with another request: %w", avanak.ErrConflict)
+	// ErrTooMany means that the list makes the campaign larger than one may be: waiting does not help. It wraps
+	// avanak.ErrLimited: whoever tells them apart asks for this one first.
+	ErrTooMany = fmt.Errorf("too many recipients: %w", avanak.ErrLimited)
 	// ErrSuppressed means that the message's number must not be called. It wraps avanak.ErrConflict: whoever tells them
 	// apart asks for this one first.
 	ErrSuppressed = fmt.Errorf("this number is on the suppression list: %w", avanak.ErrConflict)

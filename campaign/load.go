@@ -46,7 +46,7 @@ type Row struct {
 
 // Load adds the recipients of a list to a campaign that has not started: all that can be called, or none. It reads the
 // body once and to its end, and keeps 8 bytes of a number. A row that is refused does not stop the others. A list that is
-// broken is a *ListError; one over Config.MaxRecipients, or while other uploads fill Config.MaxHeld, is avanak.ErrLimited;
+// broken is a *ListError; one over Config.MaxRecipients is ErrTooMany, one while other uploads fill Config.MaxHeld avanak.ErrLimited;
 // a campaign that started, or a later upload that took over, is avanak.ErrConflict. Until a list has been loaded without
 // such an error the campaign does not start. Errors of the body are passed on.
 func (s *Service) Load(ctx context.Context, tenant, id string, f Format, body io.Reader) (Receipt, error) {

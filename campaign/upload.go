@@ -74,7 +74,7 @@ func (u *upload) judge(r row) error {
 		return nil
 	}
 	if u.seen.n > u.s.cfg.MaxRecipients {
-		return fmt.Errorf("%w: a campaign has at most %d recipients", avanak.ErrLimited, u.s.cfg.MaxRecipients)
+		return fmt.Errorf("%w: a campaign has at most %d", ErrTooMany, u.s.cfg.MaxRecipients)
 	}
 	u.numbers = append(u.numbers, n)
 	return nil

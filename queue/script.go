@@ -21,7 +21,7 @@ type scripts map[string]*redis.Script
 // loadScripts reads the moves. The files keep to the dialect that Redis 7.0, Valkey and miniredis share (DESIGN D1);
 // what they have in common stands in prelude.lua, and in fast_prelude.lua for the fast lane. Where the server knows
 // script flags, those whose header says allow-oom may write when Redis is out of memory: a call that rang must be
-// recorded, and closing an attempt frees more than it takes.
+// recorded, closing an attempt frees more than it takes, and a campaign must be stoppable at any time.
 func loadScripts(flags bool) (scripts, error) {
 	files, err := fs.Glob(scriptFiles, "scripts/*.lua")
 	if err != nil {

@@ -1,4 +1,4 @@
--- run: moves a campaign's run state: start (loading to running), pause, resume, cancel.
+-- run (allow-oom): moves a campaign's run state: start (loading to running), pause, resume, cancel.
 -- KEYS  1 campaign hash  2 directory of campaigns with work (set)  3 event stream
 -- ARGV  1 now  2 id  3 tenant  4 wanted run state
 -- Returns {1, run} moved or there already, {0} no such campaign, {-1, run} no such move, {-2} no recipients,
