@@ -55,19 +55,26 @@ func (c Campaign) Validate() error {
 	if n := len([]rune(c.Name)); n == 0 || n > 200 {
 		return fmt.Errorf("%w: name must have 1 to 200 characters", ErrInvalid)
 	}
-	if !ValidID(ClipPrefix, c.Clip) {
-		return fmt.Errorf("%w: clip must be the id of an uploaded clip", ErrInvalid)
-	}
-	if c.Ring < MinRing || c.Ring > MaxRing {
-		return fmt.Errorf("%w: ring limit must be %s to %s", ErrInvalid, MinRing, MaxRing)
-	}
-	if c.OnUncertain != Hold && c.OnUncertain != Redial {
-		return fmt.Errorf("%w: on_uncertain must be %s or %s", ErrInvalid, Hold, Redial)
+	if err := checkCall(c.Clip, c.Ring, c.OnUncertain); err != nil {
+		return err
 	}
 	if err := c.Window.Validate(); err != nil {
 		return err
 	}
 	return c.Retry.Validate()
+}
+
+// checkCall judges what campaigns and messages say alike of a call.
+func checkCall(clip string, ring time.Duration, choice OnUncertain) error {
+	switch {
+	case !ValidID(ClipPrefix, clip):
+		return fmt.Errorf("%w: clip must be the id of an uploaded clip", ErrInvalid)
+	case ring < MinRing || ring > MaxRing:
+		return fmt.Errorf("%w: ring limit must be %s to %s", ErrInvalid, MinRing, MaxRing)
+	case choice != Hold && choice != Redial:
+		return fmt.Errorf("%w: on_uncertain must be %s or %s", ErrInvalid, Hold, Redial)
+	}
+	return nil
 }
 
 // Progress is where a campaign stands. The counts of states sum to Recipients.

@@ -26,14 +26,8 @@ func (m Message) Validate() error {
 	if err := m.Number.Callable(); err != nil {
 		return err
 	}
-	if !ValidID(ClipPrefix, m.Clip) {
-		return fmt.Errorf("%w: clip must be the id of an uploaded clip", ErrInvalid)
-	}
-	if m.Ring < MinRing || m.Ring > MaxRing {
-		return fmt.Errorf("%w: ring limit must be %s to %s", ErrInvalid, MinRing, MaxRing)
-	}
-	if m.OnUncertain != Hold && m.OnUncertain != Redial {
-		return fmt.Errorf("%w: on_uncertain must be %s or %s", ErrInvalid, Hold, Redial)
+	if err := checkCall(m.Clip, m.Ring, m.OnUncertain); err != nil {
+		return err
 	}
 	if !m.Expires.After(m.Accepted) {
 		return fmt.Errorf("%w: a message must expire after it was accepted", ErrInvalid)

@@ -30,7 +30,6 @@ func DefaultWindow() Window { return Window{From: 7 * 60, To: 23 * 60, Zone: Def
 
 // ParseClock reads "08:30" as minutes after midnight; "24:00" is the day's end.
 func ParseClock(s string) (int, error) {
-	var h, m int
 	if len(s) != 5 || s[2] != ':' {
 		return 0, fmt.Errorf("%w: time %q must look like 08:30", ErrInvalid, s)
 	}
@@ -39,7 +38,7 @@ func ParseClock(s string) (int, error) {
 			return 0, fmt.Errorf("%w: time %q must look like 08:30", ErrInvalid, s)
 		}
 	}
-	h, m = int(s[0]-'0')*10+int(s[1]-'0'), int(s[3]-'0')*10+int(s[4]-'0')
+	h, m := int(s[0]-'0')*10+int(s[1]-'0'), int(s[3]-'0')*10+int(s[4]-'0')
 	if m > 59 || h > 24 || (h == 24 && m != 0) {
 		return 0, fmt.Errorf("%w: time %q must be 00:00 to 24:00", ErrInvalid, s)
 	}
@@ -133,8 +132,8 @@ func (w Window) Span(t time.Time) (open, until time.Time, ok bool) {
 // on returns the window's interval on the local day that is offset days from t; zero where that day is not allowed.
 func (w Window) on(t time.Time, offset int, loc *time.Location) (from, to time.Time) {
 	y, m, day := t.Date()
-	midnight := time.Date(y, m, day+offset, 12, 0, 0, 0, loc)
-	if !w.Days.Has(midnight.Weekday()) {
+	noon := time.Date(y, m, day+offset, 12, 0, 0, 0, loc)
+	if !w.Days.Has(noon.Weekday()) {
 		return time.Time{}, time.Time{}
 	}
 	return time.Date(y, m, day+offset, 0, w.From, 0, 0, loc), time.Date(y, m, day+offset, 0, w.To, 0, 0, loc)

@@ -101,8 +101,11 @@ func TestIDs(t *testing.T) {
 		require.False(t, avanak.ValidID(avanak.CampaignPrefix, bad), bad)
 	}
 	digest := sha256.Sum256([]byte("key"))
-	require.Equal(t, avanak.DerivedID(avanak.MessagePrefix, digest[:]), avanak.DerivedID(avanak.MessagePrefix, digest[:]))
-	require.True(t, avanak.ValidID(avanak.MessagePrefix, avanak.DerivedID(avanak.MessagePrefix, digest[:])))
+	derived := avanak.DerivedID(avanak.MessagePrefix, digest[:])
+	require.True(t, avanak.ValidID(avanak.MessagePrefix, derived))
+	require.Equal(t, derived, avanak.DerivedID(avanak.MessagePrefix, digest[:16]), "the same digest gives the same id")
+	other := sha256.Sum256([]byte("another key"))
+	require.NotEqual(t, derived, avanak.DerivedID(avanak.MessagePrefix, other[:]))
 	used := map[int]bool{}
 	for range 2000 {
 		p := avanak.PartitionOf(avanak.NewID(avanak.CampaignPrefix, now))

@@ -33,7 +33,7 @@ func TestKilledGatewayGoesOnAfterItsRestart(t *testing.T) {
 			gateway.kill()
 
 			cut := s.history().open()
-			require.Positive(t, len(s.talking()), "the fault must hit calls on the line")
+			require.NotEmpty(t, s.talking(), "the fault must hit calls on the line")
 			require.LessOrEqual(t, len(s.talking()), cut, "a call on the line has an intent that is not closed")
 			before := s.farm.Counts().Invites
 			require.Less(t, before, n)
@@ -117,7 +117,7 @@ func TestTerminatedGatewayDrains(t *testing.T) {
 		return err != nil || (!ready.Ready && ready.Draining)
 	}, "not ready")
 	notReady := time.Now()
-	require.Positive(t, len(s.talking()), "calls are on the line")
+	require.NotEmpty(t, s.talking(), "calls are on the line")
 	gateway.awaitEnd()
 	require.Zero(t, gateway.exitCode(), gateway.out.String())
 

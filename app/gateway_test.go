@@ -75,6 +75,7 @@ func run(t *testing.T, cfg config.Config, o Options) (g *gateway, stop func() er
 }
 
 func (g *gateway) customer(t *testing.T) *client.Client {
+	t.Helper()
 	return customer(t, g.URL(), g.OperatorKeyFile())
 }
 

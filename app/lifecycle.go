@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -27,8 +28,7 @@ func (c *closers) add(name string, limit time.Duration, f func(context.Context) 
 // close runs them once, the last opened first; a failure of one does not spare the others.
 func (c *closers) close() error {
 	var errs []error
-	for i := len(c.list) - 1; i >= 0; i-- {
-		step := c.list[i]
+	for _, step := range slices.Backward(c.list) {
 		// The context that ended the process must not cut its tidying up.
 		ctx, cancel := context.WithTimeout(context.Background(), step.limit)
 		begun := time.Now()

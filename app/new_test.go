@@ -43,9 +43,15 @@ func TestProductionRefusesWhatForgetsOrCallsNobody(t *testing.T) {
 	}{
 		"no trunk": {func(_ *testing.T, cfg *config.Config) { cfg.Trunks = nil },
 			"configuration: invalid: env: production needs a trunk", avanak.ErrInvalid},
-		"redis without AOF": {func(t *testing.T, cfg *config.Config) { cfg.Redis.URL = "unix://" + redistest.Start(t).Socket() },
+		"redis without AOF": {func(t *testing.T, cfg *config.Config) {
+			t.Helper()
+			cfg.Redis.URL = "unix://" + redistest.Start(t).Socket()
+		},
 			"invalid: env: production refuses a store that forgets: store durability volatile", avanak.ErrInvalid},
-		"no redis-server": {func(t *testing.T, _ *config.Config) { t.Setenv("PATH", t.TempDir()) },
+		"no redis-server": {func(t *testing.T, _ *config.Config) {
+			t.Helper()
+			t.Setenv("PATH", t.TempDir())
+		},
 			"install redis-server", avanak.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,16 +107,20 @@ func TestFailedStartLeavesNothingBehind(t *testing.T) {
 			cfg.Trunks = []config.Trunk{trunkTo(farm), second}
 		}, "trunk second: start trunk second: ", true},
 		"blobs cannot be stored": {func(t *testing.T, cfg *config.Config) {
+			t.Helper()
 			require.NoError(t, os.WriteFile(filepath.Join(cfg.Data, "blobs"), nil, 0o600))
 		}, "blobs", true},
 		"key file is a directory": {func(t *testing.T, cfg *config.Config) {
+			t.Helper()
 			require.NoError(t, os.Mkdir(filepath.Join(cfg.Data, "operator.key"), 0o700))
 		}, "operator key: ", true},
 		"data is a file": {func(t *testing.T, cfg *config.Config) {
+			t.Helper()
 			cfg.Data = filepath.Join(cfg.Data, "file")
 			require.NoError(t, os.WriteFile(cfg.Data, nil, 0o600))
 		}, "data directory: ", false},
 		"redis is not there": {func(t *testing.T, cfg *config.Config) {
+			t.Helper()
 			cfg.Redis.URL = "unix://" + filepath.Join(t.TempDir(), "none")
 		}, "probe redis: ", false},
 	} {

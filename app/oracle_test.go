@@ -49,6 +49,7 @@ func (s *scene) history() history {
 			require.NotContains(s, h.late, at)
 			require.Equal(s, avanak.Uncertain, h.closed[at].Outcome)
 			h.late[at] = e
+		case avanak.EventSkipped, avanak.EventRun:
 		}
 	}
 	return h

@@ -145,6 +145,7 @@ func (s *scene) sharp(want map[avanak.Run]int) {
 			got[run]++
 		case avanak.EventIntent:
 			require.Equal(s, avanak.Running, run, "intent %s while the campaign was %s", e.CallID, run)
+		case avanak.EventClosed, avanak.EventLate, avanak.EventSkipped:
 		}
 	}
 	require.Equal(s, want, got)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/avanak/avanak"
 	"github.com/avanak/avanak/queue"
@@ -112,6 +113,8 @@ func tune(o *redis.Options) {
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, 3*time.Second, 3*time.Second
 	o.MaxRetries, o.DialerRetries = 1, 1
 	o.ContextTimeoutEnabled = true
+	// Handover notices are for a vendor's managed clusters; listening for them costs goroutines that outlive the client.
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
 
 // storeFault says why the gateway cannot work with its store now; nil when it can.

@@ -13,7 +13,7 @@
 //     memory is bounded by the encoded result plus one filter table (see maxTaps). More than maxPreamble bytes before the
 //     audio and clips longer than avanak.MaxClip are refused.
 //   - The RIFF size is not believed and not checked: many writers leave it wrong. The data chunk's size must be there
-//     in full, because a clip that was cut off in transit must not reach a callee. The exception are the sizes that sox,
+//     in full, because a clip that was cut off in transit must not reach a callee. The exceptions are the sizes that sox,
 //     ffmpeg and espeak-ng write into a pipe (streamedSize and above, which no acceptable clip can have): they mean "to the
 //     end of the upload". Less than one sample at the end of the data is dropped. A data chunk of size 0 is empty.
 //   - The first sample of the clip is the first sample out: the resampler's delay is compensated, and n samples at rate
@@ -28,7 +28,7 @@
 // uniform values that lie exactly on a decision value it leaves the code to the equipment. Two chains are in use:
 //
 //   - The g711 library, like the ITU's own software (G.191), cuts the low bits off.
-//   - SoX rounds to the nearest uniform value. Thereby 1020 of the 65536 inputs of 16 bits get the neighbouring code in
+//   - SoX rounds to the nearest uniform value. So 1020 of the 65536 inputs of 16 bits get the neighbouring code in
 //     A-law, 510 in µ-law: those up to half a uniform step before a decision value (12..15 and -20..-17 in A-law, say).
 //
 // Both follow G.711; on every 13-bit value the A-law codes are the same. We round as SoX does, so that every result can be

@@ -17,7 +17,7 @@ import (
 )
 
 // golden reads a file of testdata; its README says how each was made.
-func golden(t testing.TB, name string) []byte {
+func golden(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))
 	require.NoError(t, err)
@@ -222,8 +222,8 @@ func FuzzDecode(f *testing.F) {
 	for _, s := range []wavSpec{
 		{data: pcm16(1, 2, 3)}, {tag: tagALaw, data: []byte{1, 2, 3}}, {tag: tagULaw, channels: 2, data: []byte{1, 2, 3, 4}},
 		{rate: 44100, channels: 2, data: make([]byte, 4000)}, {rate: 11127, data: make([]byte, 400)},
-		{tag: tagExtensible, extension: extensible(16, tagPCM), data: pcm16(5)}, {size: uint32Of(0xFFFFFFFF), data: pcm16(7)},
-		{before: chunkOf("LIST", []byte("odd")), data: pcm16(9), size: uint32Of(1 << 20)},
+		{tag: tagExtensible, extension: extensible(16, tagPCM), data: pcm16(5)}, {size: new(uint32(0xFFFFFFFF)), data: pcm16(7)},
+		{before: chunkOf("LIST", []byte("odd")), data: pcm16(9), size: new(uint32(1 << 20))},
 	} {
 		f.Add(wavFile(s))
 	}

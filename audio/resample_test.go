@@ -2,7 +2,6 @@ package audio
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"math"
 	"math/cmplx"
@@ -90,8 +89,9 @@ func TestLengthAndFirstSampleAreKept(t *testing.T) {
 			in[0] = 1
 			out := resampled(in, rate, 100)
 			require.Len(t, out, (n*outRate+rate-1)/rate, "%d samples at %d Hz", n, rate)
-			largest := slices.MaxFunc(out, func(a, b float64) int { return cmp.Compare(math.Abs(a), math.Abs(b)) })
-			require.Equal(t, out[0], largest, "an impulse at the start of %d samples at %d Hz", n, rate)
+			for i, s := range out[1:] {
+				require.LessOrEqual(t, math.Abs(s), out[0], "sample %d: an impulse at the start of %d at %d Hz", i+1, n, rate)
+			}
 		}
 	}
 }

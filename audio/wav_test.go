@@ -19,8 +19,6 @@ import (
 	"github.com/avanak/avanak"
 )
 
-func uint32Of(v uint32) *uint32 { return &v }
-
 // samplesOf decodes a file to its end.
 func samplesOf(t *testing.T, file []byte) (*PCM, []int16) {
 	t.Helper()
@@ -68,10 +66,10 @@ func TestDecodeAccepts(t *testing.T) {
 		{"audio of odd size", wavFile(wavSpec{data: append(bytes.Clone(four), 7)}), mono, fourSamples},
 		{"half a stereo sample at the end", wavFile(wavSpec{channels: 2, data: pcm16(1, 2, 3)}), Format{PCM16, 8000, 2},
 			[]int16{1, 2}},
-		{"a stream of SoX", wavFile(wavSpec{data: four, size: uint32Of(0x7FFFF000)}), mono, fourSamples},
-		{"a stream of arecord", wavFile(wavSpec{data: four, size: uint32Of(0x80000000)}), mono, fourSamples},
-		{"a stream of ffmpeg", wavFile(wavSpec{data: append(bytes.Clone(four), 7), size: uint32Of(0xFFFFFFFF)}), mono, fourSamples},
-		{"a stream that ends within a stereo sample", wavFile(wavSpec{channels: 2, data: pcm16(1, 2, 3), size: uint32Of(0xFFFFFFFF)}),
+		{"a stream of SoX", wavFile(wavSpec{data: four, size: new(uint32(0x7FFFF000))}), mono, fourSamples},
+		{"a stream of arecord", wavFile(wavSpec{data: four, size: new(uint32(0x80000000))}), mono, fourSamples},
+		{"a stream of ffmpeg", wavFile(wavSpec{data: append(bytes.Clone(four), 7), size: new(uint32(0xFFFFFFFF))}), mono, fourSamples},
+		{"a stream that ends within a stereo sample", wavFile(wavSpec{channels: 2, data: pcm16(1, 2, 3), size: new(uint32(0xFFFFFFFF))}),
 			Format{PCM16, 8000, 2}, []int16{1, 2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -130,12 +128,12 @@ func TestForeignAndDamagedFilesAreRefused(t *testing.T) {
 		{"two fmt chunks", wavFile(wavSpec{data: two, before: sound[fmtAt : fmtAt+24]}), "two fmt chunks", again},
 		{"no audio", wavFile(wavSpec{}), "holds no audio", again},
 		{"half a sample", wavFile(wavSpec{data: two[:1]}), "holds no audio", again},
-		{"audio cut off", wavFile(wavSpec{data: two, size: uint32Of(100)}), "ends 96 bytes before its audio does", again},
-		{"audio of 2 GB claimed", wavFile(wavSpec{data: two, size: uint32Of(0x7FFFEFFF)}), "longer than 10m0s", "shorten"},
+		{"audio cut off", wavFile(wavSpec{data: two, size: new(uint32(100))}), "ends 96 bytes before its audio does", again},
+		{"audio of 2 GB claimed", wavFile(wavSpec{data: two, size: new(uint32(0x7FFFEFFF))}), "longer than 10m0s", "shorten"},
 		{"chunk beyond the end", wavFile(wavSpec{before: []byte("LIST\x00\x10\x00\x00")}), `before its "LIST" chunk does`, again},
 		{"chunk of 4 GB", wavFile(wavSpec{before: []byte("LIST\xff\xff\xff\xff")}), "more than 16 MiB before its audio", "sox in.wav"},
-		{"stream without audio", wavFile(wavSpec{size: uint32Of(0xFFFFFFFF)}), "holds no audio", again},
-		{"stream with half a sample", wavFile(wavSpec{data: two[:1], size: uint32Of(0xFFFFFFFF)}), "holds no audio", again},
+		{"stream without audio", wavFile(wavSpec{size: new(uint32(0xFFFFFFFF))}), "holds no audio", again},
+		{"stream with half a sample", wavFile(wavSpec{data: two[:1], size: new(uint32(0xFFFFFFFF))}), "holds no audio", again},
 	})
 }
 
@@ -216,7 +214,7 @@ func TestFilesOfOtherProgramsAreNamed(t *testing.T) {
 
 func TestLongestClip(t *testing.T) {
 	second := make([]byte, 16000)
-	for _, size := range []*uint32{nil, uint32Of(0xFFFFFFFF)} {
+	for _, size := range []*uint32{nil, new(uint32(0xFFFFFFFF))} {
 		_, err := ingest(bytes.NewReader(wavFile(wavSpec{data: second, size: size})), Limits{Longest: time.Second})
 		require.NoError(t, err)
 		_, err = ingest(bytes.NewReader(wavFile(wavSpec{data: append(bytes.Clone(second), 0, 0), size: size})),
@@ -244,7 +242,7 @@ func (e *endless) Read(b []byte) (int, error) {
 }
 
 func TestEndlessUploadsEnd(t *testing.T) {
-	_, err := Ingest(&endless{wavFile(wavSpec{tag: tagULaw, size: uint32Of(0xFFFFFFFF)})})
+	_, err := Ingest(&endless{wavFile(wavSpec{tag: tagULaw, size: new(uint32(0xFFFFFFFF))})})
 	requireRefused(t, err, "longer than 10m0s", "shorten")
 	_, err = Ingest(&endless{[]byte("RIFF\x00\x00\x00\x00WAVE")}) // chunks of size 0 without end
 	requireRefused(t, err, "more than 16 MiB before its audio", "sox in.wav")
@@ -283,7 +281,7 @@ func TestReadWantsRoomForAllChannels(t *testing.T) {
 }
 
 func TestClaimsAllocateNothing(t *testing.T) {
-	file := wavFile(wavSpec{rate: 192000, channels: 2, data: pcm16(1, 2), size: uint32Of(460_000_000)})
+	file := wavFile(wavSpec{rate: 192000, channels: 2, data: pcm16(1, 2), size: new(uint32(460_000_000))})
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	_, err := Ingest(bytes.NewReader(file))

@@ -114,14 +114,12 @@ func rounded(samples []float64) []int16 {
 }
 
 // sox runs SoX, the reference of these tests (package sox in Debian), and returns what it writes.
-func sox(t testing.TB, args ...string) []byte { return command(t, "sox", args...) }
-
-func command(t testing.TB, name string, args ...string) []byte {
+func sox(t *testing.T, args ...string) []byte {
 	t.Helper()
 	var out, msg bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd := exec.CommandContext(t.Context(), "sox", args...)
 	cmd.Stdout, cmd.Stderr = &out, &msg
-	require.NoError(t, cmd.Run(), "%s %v (these tests need sox installed): %s", name, args, msg.String())
+	require.NoError(t, cmd.Run(), "sox %v (these tests need sox installed): %s", args, msg.String())
 	return out.Bytes()
 }
 

@@ -263,6 +263,7 @@ func TestNothingIsDialled(t *testing.T) {
 			require.True(t, report.Timeline.Invited.IsZero())
 			require.False(t, report.Timeline.Ended.IsZero())
 			r.quiet()
+			r.portsAreFree()
 		})
 	}
 }
@@ -278,6 +279,7 @@ func (r *rig) occupyPorts() {
 			continue
 		}
 		r.Cleanup(func() { _ = conn.Close() })
+		r.idle++
 		line := r.caller.lines["t"]
 		line.Ports, err = media.NewPorts(media.PortRange{IP: loopback, Min: port, Max: port + 1})
 		require.NoError(r, err)

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +88,7 @@ type rig struct {
 	ring   time.Duration // ring limit of the next campaign
 	count  int           // campaigns made
 	sip    *prometheus.Registry
+	idle   int // UDP sockets while no call is on
 }
 
 // newRig starts a rig whose callees all take calls by b; trunk "t" leads to them.
@@ -128,6 +129,8 @@ func newRig(t *testing.T, b siptest.Behaviour) *rig {
 	require.NoError(t, err)
 	r.caller, err = New(map[string]Line{"t": {Agent: agent, Ports: ports, Address: loopback}}, pacer, r.clips, lead, logger)
 	require.NoError(t, err)
+	r.idle = r.sockets()
+	require.GreaterOrEqual(t, r.idle, 2)
 	return r
 }
 
@@ -179,7 +182,7 @@ func (r *rig) ended(callID string) siptest.Call {
 	heard := r.seen(callID, siptest.Call.Ended)
 	require.Len(r, heard.Invites, 1)
 	require.False(r, heard.Invites[0].Repeat)
-	r.portIsFree(heard.Offered)
+	r.portsAreFree()
 	return heard
 }
 
@@ -211,14 +214,30 @@ func (r *rig) responded() {
 	}, wait, time.Millisecond)
 }
 
-// portIsFree tells that our media port was given back: anybody may bind it.
-func (r *rig) portIsFree(media netip.AddrPort) {
+// portsAreFree tells that no media socket is left: ours were given back, and the callee has closed its own.
+func (r *rig) portsAreFree() {
 	r.Helper()
-	if !media.IsValid() { // refused before the callee read the offer
-		return
+	require.Eventually(r, func() bool { return r.sockets() == r.idle }, wait, 10*time.Millisecond, "media sockets are left")
+}
+
+// sockets counts the UDP sockets of this process.
+func (r *rig) sockets() int {
+	r.Helper()
+	table, err := os.ReadFile("/proc/self/net/udp")
+	require.NoError(r, err)
+	inodes := map[string]bool{}
+	for line := range strings.Lines(string(table)) {
+		if fields := strings.Fields(line); len(fields) > 9 {
+			inodes["socket:["+fields[9]+"]"] = true
+		}
 	}
-	require.Eventually(r, func() bool {
-		conn, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(media))
-		return err == nil && conn.Close() == nil
-	}, wait, 10*time.Millisecond, "port %d", media.Port())
+	files, err := os.ReadDir("/proc/self/fd")
+	require.NoError(r, err)
+	n := 0
+	for _, f := range files {
+		if at, err := os.Readlink("/proc/self/fd/" + f.Name()); err == nil && inodes[at] {
+			n++
+		}
+	}
+	return n
 }

@@ -15,6 +15,7 @@ func BenchmarkLoadCSV(b *testing.B) { benchmarkLoad(b, CSV, "number,name\n", "",
 func BenchmarkLoadNDJSON(b *testing.B) { benchmarkLoad(b, NDJSON, "", `{"number":"`, "\"}\n") }
 
 func benchmarkLoad(b *testing.B, f Format, head, before, behind string) {
+	b.Helper()
 	const count = 1_000_000
 	list := []byte(head)
 	for i := range count {

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/avanak/avanak"
@@ -22,12 +23,8 @@ type Config struct {
 func DefaultConfig() Config { return Config{}.withDefaults() }
 
 func (c Config) withDefaults() Config {
-	if c.MaxRecipients == 0 {
-		c.MaxRecipients = 10_000_000
-	}
-	if c.MaxHeld == 0 {
-		c.MaxHeld = 2 * c.MaxRecipients
-	}
+	c.MaxRecipients = cmp.Or(c.MaxRecipients, 10_000_000)
+	c.MaxHeld = cmp.Or(c.MaxHeld, 2*c.MaxRecipients)
 	return c
 }
 

@@ -206,6 +206,7 @@ func FuzzCSV(f *testing.F) {
 
 // firstColumn reads a file as if its first record were no header.
 func firstColumn(t *testing.T, text string) []string {
+	t.Helper()
 	list := &csvList{lines: newLines(strings.NewReader(text)), begun: true}
 	got, err := readAll(list)
 	require.NoError(t, err)
@@ -218,6 +219,7 @@ func firstColumn(t *testing.T, text string) []string {
 
 // standardCSV reads the first column by encoding/csv, without blank records.
 func standardCSV(t *testing.T, text string) []string {
+	t.Helper()
 	r := csv.NewReader(strings.NewReader(text))
 	r.FieldsPerRecord = -1
 	r.Comma = ','

@@ -29,6 +29,7 @@ func listOf(text string, end error) func() io.Reader {
 }
 
 func (b *bench) load(t *testing.T, id, list string) campaign.Receipt {
+	t.Helper()
 	r, err := b.Load(t.Context(), alice, id, campaign.CSV, strings.NewReader(list))
 	require.NoError(t, err)
 	return r

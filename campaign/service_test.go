@@ -56,6 +56,7 @@ type bench struct {
 }
 
 func newBench(t *testing.T, rdb redis.UniversalClient, cfg campaign.Config) *bench {
+	t.Helper()
 	q, err := queue.New(queue.DefaultConfig(), rdb)
 	require.NoError(t, err)
 	b := &bench{queue: q, suppressed: store.NewSuppressions(rdb), now: noon, clip: avanak.NewID(avanak.ClipPrefix, noon)}
@@ -68,12 +69,14 @@ func newBench(t *testing.T, rdb redis.UniversalClient, cfg campaign.Config) *ben
 
 // both runs a test on a real Redis and on miniredis.
 func both(t *testing.T, cfg campaign.Config, test func(t *testing.T, b *bench)) {
+	t.Helper()
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient) { test(t, newBench(t, rdb, cfg)) })
 }
 
 func (b *bench) request() campaign.Request { return campaign.Request{Name: "reminder", Clip: b.clip} }
 
 func (b *bench) create(t *testing.T) avanak.Campaign {
+	t.Helper()
 	c, created, err := b.Create(t.Context(), alice, b.request(), "")
 	require.NoError(t, err)
 	require.True(t, created)
@@ -81,6 +84,7 @@ func (b *bench) create(t *testing.T) avanak.Campaign {
 }
 
 func (b *bench) progress(t *testing.T, id string) avanak.Progress {
+	t.Helper()
 	_, p, err := b.Get(t.Context(), alice, id)
 	require.NoError(t, err)
 	return p
@@ -88,6 +92,7 @@ func (b *bench) progress(t *testing.T, id string) avanak.Progress {
 
 // recipients lists a campaign's recipients by number.
 func (b *bench) recipients(t *testing.T, id string) map[avanak.Number]avanak.State {
+	t.Helper()
 	_, results, err := b.Results(t.Context(), alice, id)
 	require.NoError(t, err)
 	all := map[avanak.Number]avanak.State{}

@@ -50,6 +50,7 @@ func TestListsOfTheWorld(t *testing.T) {
 }
 
 func judgeFile(t *testing.T, file string) string {
+	t.Helper()
 	body, err := os.Open(file)
 	require.NoError(t, err)
 	defer body.Close()

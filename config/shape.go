@@ -46,10 +46,10 @@ func shape(n ast.Node, want reflect.Type, key string) error {
 		at.must = "must be a duration such as 500ms, 30s or 2m"
 		return at
 	}
-	switch want.Kind() {
-	case reflect.Struct:
+	if want.Kind() == reflect.Struct {
 		return shapeOfSection(n, want, at)
-	case reflect.Slice:
+	}
+	if want.Kind() == reflect.Slice {
 		list, ok := n.(*ast.SequenceNode)
 		if !ok {
 			at.must = "must be a list"

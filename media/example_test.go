@@ -8,9 +8,10 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/avanak/avanak"
 	"github.com/avanak/avanak/media"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // A call opens its session before the INVITE, plays at the 2xx, and hangs up when the clip is done.

@@ -7,12 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/pion/rtp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
+
+	"github.com/avanak/avanak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -24,22 +25,22 @@ func ownLoopback() netip.Addr {
 	return netip.AddrFrom4([4]byte{127, byte(1 + rand.N(254)), byte(rand.N(256)), byte(1 + rand.N(254))})
 }
 
-func newTestPacer(t testing.TB, threads int) (*Pacer, *prometheus.Registry) {
-	t.Helper()
+func newTestPacer(tb testing.TB, threads int) (*Pacer, *prometheus.Registry) {
+	tb.Helper()
 	reg := prometheus.NewRegistry()
 	p, err := New(Config{Threads: threads}, reg)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return p, reg
 }
 
 // openSession opens a session on a port that the kernel chose.
-func openSession(t testing.TB, p *Pacer) *Session {
-	t.Helper()
+func openSession(tb testing.TB, p *Pacer) *Session {
+	tb.Helper()
 	ports, err := NewPorts(PortRange{IP: loopback})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	s, err := p.Open(ports)
-	require.NoError(t, err)
-	t.Cleanup(s.Close)
+	require.NoError(tb, err)
+	tb.Cleanup(s.Close)
 	return s
 }
 
@@ -55,23 +56,23 @@ func randomClip(frames int) []byte {
 // callee is a socket that only the test reads. It blocks in the kernel, not in Go's poller, so that it also serves
 // inside a synctest bubble, whose time stands still meanwhile.
 type callee struct {
-	t    testing.TB
+	tb   testing.TB
 	sock socket
 	addr netip.AddrPort
 }
 
-func newCallee(t testing.TB) *callee {
-	t.Helper()
-	return newCalleeAt(t, netip.AddrPortFrom(loopback, 0))
+func newCallee(tb testing.TB) *callee {
+	tb.Helper()
+	return newCalleeAt(tb, netip.AddrPortFrom(loopback, 0))
 }
 
-func newCalleeAt(t testing.TB, at netip.AddrPort) *callee {
-	t.Helper()
+func newCalleeAt(tb testing.TB, at netip.AddrPort) *callee {
+	tb.Helper()
 	s, port, err := bind(at.Addr(), at.Port())
-	require.NoError(t, err)
-	require.NoError(t, unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<20))
-	c := &callee{t: t, sock: s, addr: netip.AddrPortFrom(at.Addr(), port)}
-	t.Cleanup(c.close)
+	require.NoError(tb, err)
+	require.NoError(tb, unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<20))
+	c := &callee{tb: tb, sock: s, addr: netip.AddrPortFrom(at.Addr(), port)}
+	tb.Cleanup(c.close)
 	return c
 }
 
@@ -84,7 +85,7 @@ func (c *callee) close() {
 
 // heard returns the next n packets, and fails where they do not come.
 func (c *callee) heard(n int) []rtp.Packet {
-	c.t.Helper()
+	c.tb.Helper()
 	packets := make([]rtp.Packet, 0, n)
 	deadline := time.Now().Add(20 * time.Second)
 	for len(packets) < n {
@@ -92,35 +93,35 @@ func (c *callee) heard(n int) []rtp.Packet {
 			packets = append(packets, p)
 			continue
 		}
-		require.True(c.t, time.Now().Before(deadline), "%d of %d packets came", len(packets), n)
+		require.True(c.tb, time.Now().Before(deadline), "%d of %d packets came", len(packets), n)
 		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(c.sock.fd), Events: unix.POLLIN}}, 10_000)
 		if err == unix.EINTR {
 			continue
 		}
-		require.NoError(c.t, err)
-		require.Positive(c.t, ready, "%d of %d packets came", len(packets), n)
+		require.NoError(c.tb, err)
+		require.Positive(c.tb, ready, "%d of %d packets came", len(packets), n)
 	}
 	return packets
 }
 
 // heardNothing fails where a packet waits.
 func (c *callee) heardNothing() {
-	c.t.Helper()
+	c.tb.Helper()
 	p, ok := c.receive()
-	require.False(c.t, ok, "unexpected packet %s", p.String())
+	require.False(c.tb, ok, "unexpected packet %s", p.String())
 }
 
 func (c *callee) receive() (rtp.Packet, bool) {
-	c.t.Helper()
+	c.tb.Helper()
 	var p rtp.Packet
 	buf := make([]byte, 1500)
 	n, _, err := unix.Recvfrom(c.sock.fd, buf, 0)
 	if err == unix.EAGAIN {
 		return p, false
 	}
-	require.NoError(c.t, err)
-	require.Equal(c.t, packetBytes, n)
-	require.NoError(c.t, p.Unmarshal(buf[:n]))
+	require.NoError(c.tb, err)
+	require.Equal(c.tb, packetBytes, n)
+	require.NoError(c.tb, p.Unmarshal(buf[:n]))
 	return p, true
 }
 
@@ -134,25 +135,25 @@ func payload(packets []rtp.Packet) []byte {
 }
 
 // requireOneStream checks what RFC 3550 asks of consecutive packets of a stream that never stalled.
-func requireOneStream(t testing.TB, packets []rtp.Packet, payloadType uint8) {
-	t.Helper()
+func requireOneStream(tb testing.TB, packets []rtp.Packet, payloadType uint8) {
+	tb.Helper()
 	first := packets[0]
 	for i, p := range packets {
-		require.Equal(t, uint8(2), p.Version)
-		require.Equal(t, payloadType, p.PayloadType)
-		require.Equal(t, i == 0, p.Marker, "marker of packet %d", i)
-		require.Equal(t, first.SSRC, p.SSRC)
-		require.Equal(t, first.SequenceNumber+uint16(i), p.SequenceNumber)
-		require.Equal(t, first.Timestamp+uint32(i*avanak.FrameBytes), p.Timestamp)
-		require.False(t, p.Padding || p.Extension || len(p.CSRC) > 0)
+		require.Equal(tb, uint8(2), p.Version)
+		require.Equal(tb, payloadType, p.PayloadType)
+		require.Equal(tb, i == 0, p.Marker, "marker of packet %d", i)
+		require.Equal(tb, first.SSRC, p.SSRC)
+		require.Equal(tb, first.SequenceNumber+uint16(i), p.SequenceNumber)
+		require.Equal(tb, first.Timestamp+uint32(i*avanak.FrameBytes), p.Timestamp)
+		require.False(tb, p.Padding || p.Extension || len(p.CSRC) > 0)
 	}
 }
 
 // metric returns the sum of a metric's samples: values, or the number of observations.
-func metric(t testing.TB, reg *prometheus.Registry, name string) float64 {
-	t.Helper()
+func metric(tb testing.TB, reg *prometheus.Registry, name string) float64 {
+	tb.Helper()
 	families, err := reg.Gather()
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	var sum float64
 	for _, f := range families {
 		if f.GetName() != name {
@@ -163,6 +164,6 @@ func metric(t testing.TB, reg *prometheus.Registry, name string) float64 {
 		}
 		return sum
 	}
-	require.Fail(t, "no such metric", name)
+	require.Fail(tb, "no such metric", name)
 	return 0
 }

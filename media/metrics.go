@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/avanak/avanak"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/avanak/avanak"
 )
 
 // metrics are the pacer's numbers. The wheels gather into a tally and add once a slot, not once a packet.

@@ -8,8 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/avanak/avanak"
 )
 
 // Pacer sends the frames of all calls of this node at their time.

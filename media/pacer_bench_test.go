@@ -10,10 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/avanak/avanak"
 )
 
 // benchFrames is how much each stream plays in one round: two seconds.
@@ -117,6 +118,7 @@ func spread(n int, start func(i int)) {
 // lateness. That is taken at the probes' receiver against each stream's first packet: a shift or a lost tick makes all
 // that follows late.
 func benchmarkRounds(b *testing.B, streams int, play func(to []netip.AddrPort), hangUp func()) {
+	b.Helper()
 	deaf := newCallee(b)
 	require.NoError(b, unix.SetsockoptInt(deaf.sock.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0))
 	var late []time.Duration

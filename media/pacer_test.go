@@ -9,15 +9,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/pion/rtp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+
+	"github.com/avanak/avanak"
 )
 
 // running runs the pacer until the returned function is called, which waits for its end.
-func running(t testing.TB, p *Pacer) (stop func()) {
-	t.Helper()
+func running(tb testing.TB, p *Pacer) (stop func()) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
@@ -25,10 +26,10 @@ func running(t testing.TB, p *Pacer) (stop func()) {
 	stop = func() {
 		once.Do(func() {
 			cancel()
-			require.NoError(t, <-ended)
+			require.NoError(tb, <-ended)
 		})
 	}
-	t.Cleanup(stop)
+	tb.Cleanup(stop)
 	return stop
 }
 
@@ -87,10 +88,10 @@ func TestPlaysLeadInThenClip(t *testing.T) {
 }
 
 // within checks an instant of a stream against its schedule: never early, and less than a tick after it.
-func within(t testing.TB, got, due time.Duration) {
-	t.Helper()
-	require.GreaterOrEqual(t, got, due)
-	require.Less(t, got, due+tick)
+func within(tb testing.TB, got, due time.Duration) {
+	tb.Helper()
+	require.GreaterOrEqual(tb, got, due)
+	require.Less(tb, got, due+tick)
 }
 
 func TestStreamsKeepTheirSpacingOverHours(t *testing.T) {

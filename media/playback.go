@@ -127,7 +127,7 @@ func (p *Playback) turn(now time.Time, at time.Duration, packet []byte, t *tally
 		p.end()
 		return 0, false
 	}
-	if missed := late / avanak.FrameTime; missed > 0 {
+	if missed := int(late / avanak.FrameTime); missed > 0 {
 		p.shift(missed)
 		if late > maxShift {
 			t.stalls++
@@ -138,9 +138,9 @@ func (p *Playback) turn(now time.Time, at time.Duration, packet []byte, t *tally
 }
 
 // shift moves the stream back by whole turns, so that it keeps its slot. The caller holds mu.
-func (p *Playback) shift(turns time.Duration) {
-	p.head.skip(int(turns))
-	p.due += turns * avanak.FrameTime
+func (p *Playback) shift(turns int) {
+	p.head.skip(turns)
+	p.due += time.Duration(turns) * avanak.FrameTime
 	p.marker = true
 	p.stats.Shifts++
 }

@@ -7,15 +7,16 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/avanak/avanak"
 )
 
-func newTestPorts(t testing.TB, r PortRange) *Ports {
-	t.Helper()
+func newTestPorts(tb testing.TB, r PortRange) *Ports {
+	tb.Helper()
 	p, err := NewPorts(r)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	return p
 }
 
@@ -90,9 +91,9 @@ func TestPortsExhaustAndRest(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		open[2].Close()
 		exhausted()
-		time.Sleep(Quarantine - 2*time.Second - 1)
+		time.Sleep(Quarantine - 2*time.Second - time.Nanosecond)
 		exhausted()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		s, err := p.Open(ports)
 		require.NoError(t, err)
 		t.Cleanup(s.Close)

@@ -5,9 +5,10 @@ import (
 	"math"
 	"testing"
 
-	"github.com/avanak/avanak"
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/avanak/avanak"
 )
 
 func TestNewHeaderIsUnguessable(t *testing.T) {

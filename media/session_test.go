@@ -9,9 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/avanak/avanak"
 )
 
 func TestPlayRefuses(t *testing.T) {

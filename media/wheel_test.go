@@ -5,8 +5,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/stretchr/testify/require"
+
+	"github.com/avanak/avanak"
 )
 
 // at moves the bubble's clock to an instant since the pacer's base.

@@ -21,8 +21,11 @@ type Load struct {
 	count [avanak.States]int
 }
 
-// BeginLoad starts an upload.
+// BeginLoad starts an upload, which the token (random, never empty) names.
 func (q *Queue) BeginLoad(ctx context.Context, id, token string) (*Load, error) {
+	if token == "" {
+		return nil, fmt.Errorf("%w: an upload needs a token", avanak.ErrInvalid)
+	}
 	k := keysOf(id)
 	code, rest, err := q.runCode(ctx, "load", []string{k.hash}, token)
 	if err != nil {

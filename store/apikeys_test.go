@@ -23,7 +23,7 @@ func newKeys(t *testing.T, rdb redis.UniversalClient) *Keys {
 func TestKeys(t *testing.T) {
 	redistest.Both(t, func(t *testing.T, rdb redis.UniversalClient) {
 		ctx, k := t.Context(), newKeys(t, rdb)
-		presented, key, err := k.Mint(ctx, "acme", "لپ‌تاپ", []string{"campaigns:write"})
+		presented, key, err := k.Mint(ctx, "acme", "لپ\u200cتاپ", []string{"campaigns:write"})
 		require.NoError(t, err)
 		require.True(t, strings.HasPrefix(presented, "avk_live_"+key.ID[len(KeyPrefix):]+"_"))
 		require.Len(t, presented, 95)

@@ -142,10 +142,7 @@ func (c *counter) Write(p []byte) (int, error) {
 
 // Get returns a tenant's clip; avanak.ErrNotFound where the tenant has none of this id.
 func (c *Clips) Get(ctx context.Context, tenant, id string) (avanak.Clip, error) {
-	rec, err := c.record(ctx, id)
-	if err == nil && rec.Tenant != tenant {
-		err = avanak.ErrNotFound
-	}
+	rec, err := c.own(ctx, tenant, id)
 	if err != nil {
 		return avanak.Clip{}, fmt.Errorf("get clip: %w", err)
 	}
@@ -154,14 +151,20 @@ func (c *Clips) Get(ctx context.Context, tenant, id string) (avanak.Clip, error)
 
 // Original opens the upload of a tenant's clip for reading; the caller closes it.
 func (c *Clips) Original(ctx context.Context, tenant, id string) (io.ReadCloser, error) {
-	rec, err := c.record(ctx, id)
-	if err == nil && rec.Tenant != tenant {
-		err = avanak.ErrNotFound
-	}
+	rec, err := c.own(ctx, tenant, id)
 	if err != nil {
 		return nil, fmt.Errorf("open clip: %w", err)
 	}
 	return c.blobs.Open(ctx, rec.original())
+}
+
+// own reads the record of a tenant's clip. Another tenant's clip is answered like one that does not exist.
+func (c *Clips) own(ctx context.Context, tenant, id string) (clipRecord, error) {
+	rec, err := c.record(ctx, id)
+	if err == nil && rec.Tenant != tenant {
+		err = avanak.ErrNotFound
+	}
+	return rec, err
 }
 
 // record reads the record of a clip. An id that cannot exist is not found, and never reaches Redis.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -33,11 +34,7 @@ func (c Config) Validate() error {
 // withDefaults fills in the fields that are zero.
 func (c Config) withDefaults() Config {
 	d := DefaultConfig()
-	if c.FrameCache == 0 {
-		c.FrameCache = d.FrameCache
-	}
-	if c.KeyCache == 0 {
-		c.KeyCache = d.KeyCache
-	}
+	c.FrameCache = cmp.Or(c.FrameCache, d.FrameCache)
+	c.KeyCache = cmp.Or(c.KeyCache, d.KeyCache)
 	return c
 }

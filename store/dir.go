@@ -92,19 +92,23 @@ func (d *Dir) Put(ctx context.Context, key string, r io.Reader) error {
 	return nil
 }
 
-// fill copies r into f, makes it durable, and closes f in any case.
+// fill copies r into f, makes it durable, and closes f in any case. The copy ends with ctx.
 func fill(ctx context.Context, f *os.File, r io.Reader) error {
-	src := &source{ctx: ctx, r: r}
-	_, err := io.Copy(f, src)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
+	var broken error // the source's fault, or the end of ctx, to tell it from those of the disk
+	_, err := io.Copy(f, readerFunc(func(p []byte) (int, error) {
+		if broken = ctx.Err(); broken != nil {
+			return 0, broken
+		}
+		n, err := r.Read(p)
+		if err != nil && !errors.Is(err, io.EOF) {
+			broken = err
+		}
+		return n, err
+	}))
+	err = syncAndClose(f, err)
 	switch {
-	case src.err != nil:
-		return fmt.Errorf("read source: %w", src.err)
+	case broken != nil:
+		return fmt.Errorf("read source: %w", broken)
 	case err != nil:
 		return diskFault("write", err)
 	}
@@ -136,11 +140,7 @@ func (d *Dir) syncFolder(name string) error {
 	if err != nil {
 		return err
 	}
-	err = f.Sync()
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	return err
+	return syncAndClose(f, nil)
 }
 
 // Open implements Blobs.
@@ -190,21 +190,19 @@ func diskFault(op string, err error) error {
 	return fmt.Errorf("%s: %w: %w", op, avanak.ErrUnavailable, err)
 }
 
-// source is a reader that ends with its context and remembers why it ended, to tell its errors from those of the disk.
-type source struct {
-	ctx context.Context // of the one call of Put that the source lives in
-	r   io.Reader
-	err error
+// syncAndClose makes a file or directory durable where err, that of writing it, is nil, closes it in any case, and returns
+// the first error.
+func syncAndClose(f *os.File, err error) error {
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	return err
 }
 
-func (s *source) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		s.err = err
-		return 0, err
-	}
-	n, err := s.r.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		s.err = err
-	}
-	return n, err
-}
+// readerFunc is a function as an io.Reader.
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -133,10 +133,6 @@ func TestDirKeepsTheOldBlobWhereTheNewOneFails(t *testing.T) {
 	requireNoLeftovers(t, name)
 }
 
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
 func TestFullDiskIsUnavailable(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)

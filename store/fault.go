@@ -17,14 +17,12 @@ var awayReplies = []string{"LOADING", "OOM", "READONLY", "MISCONF", "MASTERDOWN"
 	"BUSY", "NOAUTH", "WRONGPASS", "NOPERM", "ERR max number of clients"}
 
 // redisFault adds the operation to an error of Redis, and avanak.ErrUnavailable where the server is away, does not answer in
-// time, or answers that it cannot serve. A caller's own cancellation,
-// and what has been judged before, stay what they are.
+// time, or answers that it cannot serve. A caller's own cancellation, and what has been judged before, stay what they are.
 func redisFault(op string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, avanak.ErrUnavailable) || errors.Is(err, avanak.ErrConflict) {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	var reply redis.Error
-	if errors.As(err, &reply) {
+	if reply, ok := errors.AsType[redis.Error](err); ok {
 		text := reply.Error()
 		for _, word := range awayReplies {
 			if strings.HasPrefix(text, word) {

@@ -120,13 +120,7 @@ func writeKeyFile(file, presented string) error {
 		return diskFault("write key file", err)
 	}
 	_, err = f.WriteString(presented + "\n")
-	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
+	if err = syncAndClose(f, err); err == nil {
 		err = os.Rename(f.Name(), file)
 	}
 	if err != nil {
@@ -142,11 +136,7 @@ func syncDir(name string) error {
 	if err != nil {
 		return diskFault("sync directory", err)
 	}
-	err = f.Sync()
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
+	if err := syncAndClose(f, nil); err != nil {
 		return diskFault("sync directory", err)
 	}
 	return nil

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,29 +29,25 @@ func keyIn(t *testing.T, file string) string {
 func TestEnsureOperator(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		spoil  func(t *testing.T, k *Keys, file, key string)
+		spoil  func(ctx context.Context, k *Keys, file, key string) error
 		fresh  bool // a new key is due
 		revoke bool // and the old one must be dead
 	}{
-		{"valid key is kept", func(*testing.T, *Keys, string, string) {}, false, false},
-		{"file was deleted", func(t *testing.T, _ *Keys, file, _ string) {
-			require.NoError(t, os.Remove(file))
+		{"valid key is kept", func(context.Context, *Keys, string, string) error { return nil }, false, false},
+		{"file was deleted", func(_ context.Context, _ *Keys, file, _ string) error { return os.Remove(file) }, true, true},
+		{"file was damaged", func(_ context.Context, _ *Keys, file, key string) error {
+			return os.WriteFile(file, []byte(key[1:]), 0o600)
 		}, true, true},
-		{"file was damaged", func(t *testing.T, _ *Keys, file, key string) {
-			require.NoError(t, os.WriteFile(file, []byte(key[1:]), 0o600))
+		{"anybody may read the file", func(_ context.Context, _ *Keys, file, _ string) error {
+			return os.Chmod(file, 0o644) //nolint:gosec // what is refused
 		}, true, true},
-		{"anybody may read the file", func(t *testing.T, _ *Keys, file, _ string) {
-			require.NoError(t, os.Chmod(file, 0o644)) //nolint:gosec // what is refused
+		{"key was revoked", func(ctx context.Context, k *Keys, _, key string) error {
+			p, err := k.Verify(ctx, key)
+			return errors.Join(err, k.Revoke(ctx, OperatorTenant, p.KeyID))
 		}, true, true},
-		{"key was revoked", func(t *testing.T, k *Keys, _, key string) {
-			p, err := k.Verify(t.Context(), key)
-			require.NoError(t, err)
-			require.NoError(t, k.Revoke(t.Context(), OperatorTenant, p.KeyID))
-		}, true, true},
-		{"key of a tenant", func(t *testing.T, k *Keys, file, _ string) {
-			other, _, err := k.Mint(t.Context(), "acme", "n", []string{ScopeOperator})
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(file, []byte(other), 0o600))
+		{"key of a tenant", func(ctx context.Context, k *Keys, file, _ string) error {
+			other, _, err := k.Mint(ctx, "acme", "n", []string{ScopeOperator})
+			return errors.Join(err, os.WriteFile(file, []byte(other), 0o600))
 		}, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -65,7 +63,7 @@ func TestEnsureOperator(t *testing.T) {
 				require.NoError(t, err)
 				require.True(t, p.Tenant == OperatorTenant && p.Has(ScopeOperator))
 
-				tt.spoil(t, k, file, old)
+				require.NoError(t, tt.spoil(ctx, k, file, old))
 				k = newKeys(t, rdb) // the next start
 				_, fresh, err = k.EnsureOperator(ctx, path)
 				require.NoError(t, err)

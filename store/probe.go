@@ -96,11 +96,10 @@ func probeNode(ctx context.Context, rdb redis.Cmdable) (Guarantee, error) {
 	settings := map[string]string{}
 	for _, name := range []string{"maxmemory-policy", "appendonly", "appendfsync"} {
 		got, err := rdb.ConfigGet(ctx, name).Result()
-		var reply redis.Error
-		switch {
-		case err != nil && !errors.As(err, &reply):
+		if _, refused := errors.AsType[redis.Error](err); err != nil && !refused {
 			return Guarantee{}, redisFault("probe redis: config get "+name, err)
-		case err != nil, got[name] == "": // forbidden by an ACL or renamed away, as managed services do
+		}
+		if got[name] == "" { // the command is forbidden by an ACL or renamed away, as managed services do
 			g.Durability = Unknown
 			g.Warning = "the server does not tell its settings: make sure of appendonly yes, appendfsync always, " +
 				"maxmemory-policy noeviction"

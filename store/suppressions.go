@@ -37,10 +37,8 @@ func (s *Suppressions) Remove(ctx context.Context, numbers ...avanak.Number) err
 func (s *Suppressions) change(ctx context.Context, op string, numbers []avanak.Number,
 	command func(redis.Pipeliner, context.Context, string, ...any) *redis.IntCmd,
 ) error {
-	for _, n := range numbers {
-		if n == 0 {
-			return fmt.Errorf("%s: %w: zero is not a number", op, avanak.ErrInvalid)
-		}
+	if slices.Contains(numbers, 0) {
+		return fmt.Errorf("%s: %w: zero is not a number", op, avanak.ErrInvalid)
 	}
 	for batch := range slices.Chunk(numbers, supBatch) {
 		_, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {

@@ -109,10 +109,13 @@ func (c *campaignCreateCmd) Run(ctx context.Context, con *console.Console) error
 }
 
 // fill loads the list and starts the campaign where that was asked for.
-func (c *campaignCreateCmd) fill(ctx context.Context, gateway *client.Client, id string, list io.Reader) (client.Campaign, *client.Receipt, error) {
+func (c *campaignCreateCmd) fill(ctx context.Context, gateway *client.Client, id string, list io.Reader) (
+	client.Campaign, *client.Receipt, error,
+) {
 	receipt, err := gateway.Load(ctx, id, formatOf(c.Format, c.Recipients), list)
 	if err != nil {
-		return client.Campaign{}, nil, fmt.Errorf("campaign %s was made, but its list was not taken: %w; then: avanak campaign load %s FILE", id, err, id)
+		return client.Campaign{}, nil, fmt.Errorf("campaign %s was made, but its list was not taken: %w; then: "+
+			"avanak campaign load %s FILE", id, err, id)
 	}
 	var now client.Campaign
 	if c.Start {
@@ -121,7 +124,8 @@ func (c *campaignCreateCmd) fill(ctx context.Context, gateway *client.Client, id
 		now, err = gateway.Campaign(ctx, id)
 	}
 	if err != nil {
-		return client.Campaign{}, nil, fmt.Errorf("campaign %s was made and filled, but: %w; then: avanak campaign start %s", id, err, id)
+		return client.Campaign{}, nil, fmt.Errorf("campaign %s was made and filled, but: %w; then: avanak campaign start %s",
+			id, err, id)
 	}
 	return now, &receipt, nil
 }

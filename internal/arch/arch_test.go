@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -54,7 +55,7 @@ var foreign = map[string][]string{
 	"github.com/goccy/go-yaml":      {"config"},
 }
 
-// helpers are packages for tests and tools, outside the layers.
+// helper tells whether a package is for tests and tools, outside the layers.
 func helper(pkg string) bool {
 	return strings.HasPrefix(pkg, "internal/") || pkg == "tools" || pkg == "queue/queuebench"
 }
@@ -78,12 +79,7 @@ func (a arrow) wrong() string {
 	case to == from && !joints[[2]string{a.from, a.to}]:
 		return "points sideways"
 	}
-	if only, ok := wires[a.from]; ok && a.to != "" {
-		for _, w := range only {
-			if w == a.to {
-				return ""
-			}
-		}
+	if only, ok := wires[a.from]; ok && a.to != "" && !slices.Contains(only, a.to) {
 		return "is not wired: reach down through an interface of its own"
 	}
 	return ""

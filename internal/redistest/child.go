@@ -23,7 +23,8 @@ func startChild(binary, dir string, args []string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{cmd: exec.Command(binary, args...), ended: make(chan struct{})} //nolint:gosec // the binary comes from PATH
+	//nolint:gosec,noctx // the binary comes from PATH; the test's cleanup ends it, also where the test's context is over
+	c := &child{cmd: exec.Command(binary, args...), ended: make(chan struct{})}
 	c.cmd.Dir, c.cmd.Stdout, c.cmd.Stderr = dir, log, log
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	started := make(chan error, 1)

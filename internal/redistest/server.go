@@ -24,7 +24,7 @@ const missing = "redis-server is missing: run make deps"
 
 // Server is a private redis-server of one test. It is not for concurrent use; its clients are.
 type Server struct {
-	t      testing.TB
+	tb     testing.TB
 	binary string
 	dir    string
 	args   []string
@@ -48,18 +48,18 @@ func WithConfig(name string, values ...string) Option {
 
 // Start runs a redis-server for this test and returns when it answers. The test fails at once where that is impossible.
 // Start it in a parent test to share it between subtests.
-func Start(t testing.TB, opts ...Option) *Server {
-	t.Helper()
+func Start(tb testing.TB, opts ...Option) *Server {
+	tb.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
-		t.Fatal(missing)
+		tb.Fatal(missing)
 	}
-	s := &Server{t: t, binary: binary, dir: shortDir(t)}
+	s := &Server{tb: tb, binary: binary, dir: shortDir(tb)}
 	for _, o := range opts {
 		o(s)
 	}
 	s.client = redis.NewClient(s.Options())
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = s.client.Close()
 		s.Stop()
 	})
@@ -69,19 +69,19 @@ func Start(t testing.TB, opts ...Option) *Server {
 
 // shortDir makes the server's directory. t.TempDir is not used: it holds the test's name and so may be too long for a
 // unix socket.
-func shortDir(t testing.TB) string {
-	t.Helper()
+func shortDir(tb testing.TB) string {
+	tb.Helper()
 	base := os.TempDir()
 	if len(base) > maxSocketPath/2 {
 		base = "/tmp"
 	}
-	dir, err := os.MkdirTemp(base, "avk")
+	dir, err := os.MkdirTemp(base, "avk") //nolint:usetesting // see above
 	if err != nil {
-		t.Fatalf("make directory of redis-server: %v", err)
+		tb.Fatalf("make directory of redis-server: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("remove directory of redis-server: %v", err)
+			tb.Errorf("remove directory of redis-server: %v", err)
 		}
 	})
 	return dir
@@ -112,12 +112,12 @@ func (s *Server) Pid() int {
 // Restart starts the server again with the same data directory and waits until it answers. A running server is stopped
 // first.
 func (s *Server) Restart() {
-	s.t.Helper()
+	s.tb.Helper()
 	s.Stop()
 	c, err := startChild(s.binary, s.dir, append([]string{"--port", "0", "--unixsocket", s.Socket(), "--unixsocketperm", "700",
 		"--dir", s.dir, "--save", "", "--maxmemory-policy", "noeviction"}, s.args...))
 	if err != nil {
-		s.t.Fatalf("start redis-server: %v", err)
+		s.tb.Fatalf("start redis-server: %v", err)
 	}
 	s.child = c
 	s.waitReady()
@@ -125,14 +125,15 @@ func (s *Server) Restart() {
 
 // waitReady polls until the server answers PING, which it does not while it loads its data.
 func (s *Server) waitReady() {
-	s.t.Helper()
+	s.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
+	var dialer net.Dialer
 	for {
 		// A look at the socket first: go-redis stops dialling for a second after it was refused a few times.
-		conn, err := net.Dial("unix", s.Socket())
+		conn, err := dialer.DialContext(ctx, "unix", s.Socket())
 		if err == nil {
 			_ = conn.Close()
 			err = s.client.Ping(ctx).Err()
@@ -142,9 +143,9 @@ func (s *Server) waitReady() {
 		}
 		select {
 		case <-s.child.ended:
-			s.t.Fatalf("redis-server ended at its start:\n%s", s.Log())
+			s.tb.Fatalf("redis-server ended at its start:\n%s", s.Log())
 		case <-ctx.Done():
-			s.t.Fatalf("redis-server does not answer within %s: %v\n%s", startTimeout, err, s.Log())
+			s.tb.Fatalf("redis-server does not answer within %s: %v\n%s", startTimeout, err, s.Log())
 		case <-poll.C:
 		}
 	}
@@ -164,7 +165,7 @@ func (s *Server) Stop() {
 		return
 	}
 	if !s.child.terminate(startTimeout) {
-		s.t.Errorf("redis-server did not end within %s of SIGTERM", startTimeout)
+		s.tb.Errorf("redis-server did not end within %s of SIGTERM", startTimeout)
 	}
 	s.child = nil
 }

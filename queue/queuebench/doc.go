@@ -5,6 +5,6 @@
 //
 // It goes through the queue's own API, prints a table with goals, writes the same figures as JSON, and ends with status 1
 // where a figure misses its goal. Memory is Redis' used_memory, read when it has settled; rates are wall time. Each figure
-// is the median of three runs. The anchor of the memory figure is the shape that general job queues use, a hash per task
+// is the median of three runs (a run over a minute is taken once). The anchor of the memory figure is the shape that general job queues use, a hash per task
 // with its message beside a list of ids, measured in the same run on the same server.
 package main

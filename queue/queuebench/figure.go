@@ -3,10 +3,14 @@ package main
 import (
 	"slices"
 	"strconv"
+	"time"
 )
 
-// runs is how often each figure is taken; its value is their median.
-const runs = 3
+// runs is how often each figure is taken; its value is their median. What takes longer than long is taken once.
+const (
+	runs = 3
+	long = time.Minute
+)
 
 // The ways in which a figure gets better.
 const (
@@ -38,7 +42,7 @@ type anchor struct {
 // take measures a figure and judges it.
 func take(f figure, once func() (float64, error)) (figure, error) {
 	values := make([]float64, 0, runs)
-	for range runs {
+	for begin := time.Now(); len(values) == 0 || len(values) < runs && time.Since(begin) < time.Duration(len(values))*long; {
 		v, err := once()
 		if err != nil {
 			return f, err

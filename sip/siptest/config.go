@@ -1,6 +1,7 @@
 package siptest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,18 +36,12 @@ type Config struct {
 func DefaultConfig() Config { return Config{}.withDefaults() }
 
 func (c Config) withDefaults() Config {
-	if c.Addr == "" {
-		c.Addr = "127.0.0.1:0"
-	}
+	c.Addr = cmp.Or(c.Addr, "127.0.0.1:0")
 	if c.Behave == nil {
 		c.Behave = func(string, int) Behaviour { return Behaviour{} }
 	}
-	if c.MaxCalls == 0 {
-		c.MaxCalls = 20000
-	}
-	if c.T1 == 0 {
-		c.T1 = 500 * time.Millisecond
-	}
+	c.MaxCalls = cmp.Or(c.MaxCalls, 20000)
+	c.T1 = cmp.Or(c.T1, 500*time.Millisecond)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -174,12 +174,10 @@ type via struct {
 }
 
 func parseVia(line string) (via, bool) {
-	v := via{value: line}
-	if i := strings.IndexByte(line, ','); i >= 0 {
-		v.value, v.rest = strings.TrimSpace(line[:i]), strings.TrimSpace(line[i+1:])
-	}
-	protocol, rest, _ := strings.Cut(v.value, " ")
-	sentBy, params, _ := strings.Cut(rest, ";")
+	value, rest, _ := strings.Cut(line, ",")
+	v := via{value: strings.TrimSpace(value), rest: strings.TrimSpace(rest)}
+	protocol, where, _ := strings.Cut(v.value, " ")
+	sentBy, params, _ := strings.Cut(where, ";")
 	v.sentBy = strings.TrimSpace(sentBy)
 	for p := range strings.SplitSeq(params, ";") {
 		name, value, _ := strings.Cut(strings.TrimSpace(p), "=")

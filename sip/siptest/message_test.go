@@ -19,7 +19,7 @@ func TestParseReadsCompactFoldedAndQuoted(t *testing.T) {
 	m, err := parse([]byte(goodInvite))
 	require.NoError(t, err)
 	require.Equal(t, "abc", m.fromTag)
-	require.Equal(t, "", m.toTag)
+	require.Empty(t, m.toTag)
 	require.Equal(t, "sip:z@y i: x", m.value("to"))
 	require.Equal(t, "id", m.callID)
 	require.Equal(t, "abc", string(m.body))

@@ -34,7 +34,7 @@ var forced = map[string]Behaviour{
 //
 // Numbers that end in 486, 480, 503, 404, 603 or 408 (no answer) do just that.
 func Mix(seed uint64) func(number string, nth int) Behaviour {
-	places := mixPlaces(seed)
+	roles := deal(seed)
 	return func(number string, nth int) Behaviour {
 		if len(number) >= 3 {
 			if b, ok := forced[number[len(number)-3:]]; ok {
@@ -48,42 +48,46 @@ func Mix(seed uint64) func(number string, nth int) Behaviour {
 		}
 		tail := number[max(len(number)-10, 0):]
 		b := Behaviour{AnswerAfter: between(seed, tail+"/ring", 300*time.Millisecond, 1500*time.Millisecond)}
-		switch kind := places[place]; {
-		case kind == HangUp:
+		switch r := roles[place]; {
+		case r.oddOnly && nth%2 == 0:
+		case r.kind == HangUp:
 			b.Kind = HangUp
 			b.HangUpAfter = between(seed, tail+"/talk", 1500*time.Millisecond, 2500*time.Millisecond)
-		case kind == busyOnce && nth%2 == 0:
-		case kind == Busy, kind == busyOnce:
+		case r.kind == Busy:
 			return forced["486"]
-		case kind == NoAnswer:
+		case r.kind == NoAnswer:
 			return forced["408"]
-		case kind == Unavailable:
+		case r.kind == Unavailable:
 			return forced["503"]
 		}
 		return b
 	}
 }
 
-// busyOnce is a place in a mix, no kind that a callee knows.
-const busyOnce Kind = 255
+// role is what the numbers of one place in a mix do.
+type role struct {
+	kind    Kind
+	oddOnly bool // at odd calls only: every even one is answered
+}
 
-// mixPlaces deals the kinds out to the last two digits.
-func mixPlaces(seed uint64) [100]Kind {
-	var places [100]Kind // Answer
+// deal gives the roles out to the last two digits.
+func deal(seed uint64) [100]role {
+	var roles [100]role // Answer
 	i := 0
 	for _, share := range [...]struct {
-		kind Kind
-		n    int
-	}{{Busy, mixBusy}, {busyOnce, mixBusyOnce}, {NoAnswer, mixNoAnswer}, {Unavailable, mixTrunkDown}, {HangUp, mixHangUp}} {
+		role
+		n int
+	}{{role{kind: Busy}, mixBusy}, {role{kind: Busy, oddOnly: true}, mixBusyOnce}, {role{kind: NoAnswer}, mixNoAnswer},
+		{role{kind: Unavailable}, mixTrunkDown}, {role{kind: HangUp}, mixHangUp}} {
 		for range share.n {
-			places[i] = share.kind
+			roles[i] = share.role
 			i++
 		}
 	}
-	rand.New(rand.NewPCG(seed, seed)).Shuffle(len(places), func(a, b int) { //nolint:gosec // repeatable on purpose
-		places[a], places[b] = places[b], places[a]
+	rand.New(rand.NewPCG(seed, seed)).Shuffle(len(roles), func(a, b int) { //nolint:gosec // repeatable on purpose
+		roles[a], roles[b] = roles[b], roles[a]
 	})
-	return places
+	return roles
 }
 
 // between draws a duration from low to high by hash.

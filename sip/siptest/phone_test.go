@@ -1,6 +1,7 @@
 package siptest
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -36,6 +37,7 @@ func start(t *testing.T, cfg Config) *Farm {
 func all(b Behaviour) Config { return Config{Behave: func(string, int) Behaviour { return b }} }
 
 func patient(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return ctx
@@ -68,6 +70,7 @@ func udp(t *testing.T) *net.UDPConn {
 }
 
 func newPhone(t *testing.T, f *Farm) *phone {
+	t.Helper()
 	p := &phone{t: t, sip: udp(t), rtp: udp(t), farm: f.Addr(), number: "09120000001", callID: "call-1",
 		branch: "z9hG4bK-1", cseq: 1, tag: "caller-tag", formats: "8 0 101"}
 	p.contact = fmt.Sprintf("<sip:us@%s>", p.sip.LocalAddr())
@@ -83,11 +86,10 @@ func (p *phone) write(lines ...string) {
 // request sends a request; to is the To header's value.
 func (p *phone) request(method, branch, to, body string, extra ...string) {
 	p.t.Helper()
-	cseqMethod := method
 	lines := []string{method + " sip:" + p.number + "@" + p.farm.String() + ";user=phone SIP/2.0",
 		fmt.Sprintf("Via: SIP/2.0/UDP %s;branch=%s;rport", p.sip.LocalAddr(), branch),
 		"Max-Forwards: 70", "From: \"A, <b>\" <sip:021000000@127.0.0.1>;tag=" + p.tag, "To: " + to, "Call-ID: " + p.callID,
-		fmt.Sprintf("CSeq: %d %s", p.cseq, cseqMethod), "Contact: " + p.contact}
+		fmt.Sprintf("CSeq: %d %s", p.cseq, method), "Contact: " + p.contact}
 	lines = append(lines, extra...)
 	lines = append(lines, fmt.Sprintf("Content-Length: %d", len(body)), "", body)
 	p.write(lines...)
@@ -215,10 +217,4 @@ func clip(n int) []byte {
 	return b
 }
 
-func silence(n int) []byte {
-	b := make([]byte, n*160)
-	for i := range b {
-		b[i] = 0xd5
-	}
-	return b
-}
+func silence(n int) []byte { return bytes.Repeat([]byte{0xd5}, n*160) }

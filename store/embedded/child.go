@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,6 +33,7 @@ func startChild(binary, conf, dir string, lock *os.File, logger *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
+	//nolint:noctx // no context ends it: it outlives the start, and Close asks it to end before it kills it
 	c := &child{cmd: exec.Command(binary, conf), log: &childLog{logger: logger, pipe: read}, ended: make(chan struct{})}
 	c.cmd.Dir = dir
 	c.cmd.Env = []string{"LANG=C"} // our own may hold secrets
@@ -126,14 +128,13 @@ func (l *childLog) line(text string) {
 	l.logger.Debug("redis server", "line", text)
 }
 
-// alarming tells whether the operator should see the line: a truncated or broken AOF above all.
+// alarms are in the lines that the operator should see: a truncated or broken AOF above all. A first letter that is not
+// always of the same case is left out.
+var alarms = []string{"!!!", "runcat", "Bad file format", "atal", "Can't", "Unrecoverable", "Unexpected end of file",
+	"rror", "crash"}
+
 func alarming(text string) bool {
-	for _, mark := range []string{"!!!", "runcat", "Bad file format", "atal", "Can't", "Unrecoverable", "Unexpected end of file", "rror", "crash"} {
-		if strings.Contains(text, mark) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(alarms, func(mark string) bool { return strings.Contains(text, mark) })
 }
 
 // last returns the last lines that the server wrote.

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"time"
@@ -49,17 +50,9 @@ func (c Config) Validate() error {
 // withDefaults fills in the fields that are zero.
 func (c Config) withDefaults() Config {
 	d := DefaultConfig()
-	if c.LockWait == 0 {
-		c.LockWait = d.LockWait
-	}
-	if c.LoadWait == 0 {
-		c.LoadWait = d.LoadWait
-	}
-	if c.StopWait == 0 {
-		c.StopWait = d.StopWait
-	}
-	if c.Logger == nil {
-		c.Logger = d.Logger
-	}
+	c.LockWait = cmp.Or(c.LockWait, d.LockWait)
+	c.LoadWait = cmp.Or(c.LoadWait, d.LoadWait)
+	c.StopWait = cmp.Or(c.StopWait, d.StopWait)
+	c.Logger = cmp.Or(c.Logger, d.Logger)
 	return c
 }

@@ -20,7 +20,7 @@ const (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(gatewayDir); dir != "" {
 		if err := gateway(dir); err != nil {
-			fmt.Println("error", err)
+			fmt.Fprintln(os.Stdout, "error", err)
 			os.Exit(1)
 		}
 		return
@@ -36,12 +36,12 @@ func gateway(dir string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("pid", lockHolder(s.locks.server))
+	fmt.Fprintln(os.Stdout, "pid", lockHolder(s.locks.server))
 	rdb := redis.NewClient(s.Options())
 	for i := 0; ; i++ {
 		if err := rdb.Set(ctx, strconv.Itoa(i), "v", 0).Err(); err != nil {
 			return err
 		}
-		fmt.Println("key", i)
+		fmt.Fprintln(os.Stdout, "key", i)
 	}
 }

@@ -45,7 +45,7 @@ type Server struct {
 }
 
 // Start locks the directory, runs the server in it and returns when it answers, which it does after it has loaded its data.
-// Canceling ctx ends a Start that is under way, and nothing after it. A directory in use gives avanak.ErrConflict, a bad
+// Cancelling ctx ends a Start that is under way, and nothing after it. A directory in use gives avanak.ErrConflict, a bad
 // configuration avanak.ErrInvalid.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := cfg.Validate(); err != nil {

@@ -208,36 +208,33 @@ func TestStartWaitsWhileTheServerLoads(t *testing.T) {
 func TestStartRefuses(t *testing.T) {
 	redisServer, err := exec.LookPath("redis-server")
 	require.NoError(t, err, "redis-server is missing: run make deps")
+	dir := func() string { return filepath.Join(t.TempDir(), "data") }
+	open := t.TempDir()
+	require.NoError(t, os.Chmod(open, 0o755)) //nolint:gosec // what is refused
+	standIn := func(body string) string { return script(t, t.TempDir(), body) }
 	for _, tt := range []struct {
-		name   string
-		change func(t *testing.T, cfg *Config)
-		is     error
-		text   string
+		name string
+		cfg  Config
+		is   error
+		text string
 	}{
-		{"no directory", func(_ *testing.T, cfg *Config) { cfg.Dir = "" }, avanak.ErrInvalid, "needs a directory"},
-		{"little memory", func(_ *testing.T, cfg *Config) { cfg.MaxMemory = 1 }, avanak.ErrInvalid, "memory"},
-		{"negative wait", func(_ *testing.T, cfg *Config) { cfg.StopWait = -1 }, avanak.ErrInvalid, "waits"},
-		{"open directory", func(t *testing.T, cfg *Config) {
-			require.NoError(t, os.Mkdir(cfg.Dir, 0o755)) //nolint:gosec // what is refused
-		}, avanak.ErrInvalid, "chmod 700"},
-		{"missing binary", func(_ *testing.T, cfg *Config) { cfg.Binary = "no-such-server" }, exec.ErrNotFound, "no-such-server"},
-		{"server that ends", func(t *testing.T, cfg *Config) {
-			cfg.Binary = script(t, t.TempDir(), "echo out of luck; exit 7")
-		}, avanak.ErrUnavailable, "exit status 7: its last words: out of luck"},
-		{"server that never answers", func(t *testing.T, cfg *Config) {
-			cfg.Binary, cfg.LoadWait = script(t, t.TempDir(), "exec sleep 1000"), 50*time.Millisecond
-		}, avanak.ErrUnavailable, "does not answer"},
-		{"server that is not durable", func(t *testing.T, cfg *Config) {
-			cfg.Binary = script(t, t.TempDir(), "exec "+redisServer+` "$1" --appendonly no`)
-		}, avanak.ErrConflict, "durability volatile"},
-		{"server that evicts", func(t *testing.T, cfg *Config) {
-			cfg.Binary = script(t, t.TempDir(), "exec "+redisServer+` "$1" --maxmemory-policy allkeys-lru`)
-		}, avanak.ErrConflict, "allkeys-lru"},
+		{"no directory", Config{}, avanak.ErrInvalid, "needs a directory"},
+		{"little memory", Config{Dir: dir(), MaxMemory: 1}, avanak.ErrInvalid, "memory"},
+		{"negative wait", Config{Dir: dir(), StopWait: -1}, avanak.ErrInvalid, "waits"},
+		{"open directory", Config{Dir: open}, avanak.ErrInvalid, "chmod 700"},
+		{"missing binary", Config{Dir: dir(), Binary: "no-such-server"}, exec.ErrNotFound, "no-such-server"},
+		{"server that ends", Config{Dir: dir(), Binary: standIn("echo out of luck; exit 7")}, avanak.ErrUnavailable,
+			"exit status 7: its last words: out of luck"},
+		{"server that never answers", Config{Dir: dir(), Binary: standIn("exec sleep 1000"), LoadWait: 50 * time.Millisecond},
+			avanak.ErrUnavailable, "does not answer"},
+		{"server that is not durable", Config{Dir: dir(), Binary: standIn("exec " + redisServer + ` "$1" --appendonly no`)},
+			avanak.ErrConflict, "durability volatile"},
+		{"server that evicts",
+			Config{Dir: dir(), Binary: standIn("exec " + redisServer + ` "$1" --maxmemory-policy allkeys-lru`)},
+			avanak.ErrConflict, "allkeys-lru"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg := Config{Dir: filepath.Join(t.TempDir(), "data")}
-			tt.change(t, &cfg)
-			_, err := Start(t.Context(), cfg)
+			_, err := Start(t.Context(), tt.cfg)
 			require.ErrorIs(t, err, tt.is)
 			require.ErrorContains(t, err, tt.text)
 		})
@@ -276,7 +273,7 @@ func TestHostileDirectoriesStayOneDirective(t *testing.T) {
 	for _, name := range []string{"with space", `quo"te`, "apos'trophe", `back\slash`, "tab\tbed", "داده", "# no comment",
 		"line\nappendonly no", `x" appendfsync no "`, `\x41`, "$HOME", "%s"} {
 		t.Run(strings.ToValidUTF8(name, "?"), func(t *testing.T) {
-			base, err := os.MkdirTemp("", "avk") // short: the socket stays inside
+			base, err := os.MkdirTemp("", "avk") //nolint:usetesting // short: the socket stays inside
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = os.RemoveAll(base) })
 			dir := filepath.Join(base, name)

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,11 +61,8 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = DefaultTimeout
 	}
-	if cfg.Agent == "" {
-		cfg.Agent = "avanak"
-	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	return &Client{base: base, key: cfg.Key, agent: cfg.Agent, timeout: cfg.Timeout, http: &http.Client{
+	return &Client{base: base, key: cfg.Key, agent: cmp.Or(cfg.Agent, "avanak"), timeout: cfg.Timeout, http: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}, nil
@@ -171,11 +169,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, error) {
 }
 
 func (c *Client) setHeaders(req *http.Request, r request) {
-	accept := r.accept
-	if accept == "" {
-		accept = "application/json"
-	}
-	req.Header.Set("Accept", accept+", application/problem+json")
+	req.Header.Set("Accept", cmp.Or(r.accept, "application/json")+", application/problem+json")
 	req.Header.Set("User-Agent", c.agent)
 	if r.contentType != "" {
 		req.Header.Set("Content-Type", r.contentType)

@@ -10,11 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func response(status int, body string, header http.Header) *http.Response {
-	if header == nil {
-		header = http.Header{}
-	}
-	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))}
+// problemOf is what the client makes of an answer; header may be nil.
+func problemOf(status int, body string, header http.Header) *Problem {
+	return readProblem(&http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader(body))})
 }
 
 func TestProblems(t *testing.T) {
@@ -40,7 +38,7 @@ func TestProblems(t *testing.T) {
 		"wrong types":     {400, `{"detail":7,"errors":"x"}`, "", "Bad Request", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := readProblem(response(tc.status, tc.body, nil))
+			p := problemOf(tc.status, tc.body, nil)
 			require.Equal(t, tc.kind, p.Kind)
 			require.Equal(t, tc.text, p.Error())
 			require.Equal(t, tc.refused, p.Refused())
@@ -51,7 +49,7 @@ func TestProblems(t *testing.T) {
 
 func TestRetryAfter(t *testing.T) {
 	for header, want := range map[string]time.Duration{"2": 2 * time.Second, "": 0, "-1": 0, "x": 0, "99999999999999": 0} {
-		p := readProblem(response(503, "{}", http.Header{"Retry-After": {header}}))
+		p := problemOf(503, "{}", http.Header{"Retry-After": {header}})
 		require.Equal(t, want, p.RetryAfter, header)
 	}
 }
@@ -61,7 +59,7 @@ func FuzzProblem(f *testing.F) {
 	f.Add(500, "<html>")
 	f.Add(302, "{}")
 	f.Fuzz(func(t *testing.T, status int, body string) {
-		p := readProblem(response(status, body, nil))
+		p := problemOf(status, body, nil)
 		require.NotEmpty(t, p.Error())
 	})
 }

@@ -52,6 +52,7 @@ func TestTableCleansItsCells(t *testing.T) {
 func TestJSONKeepsText(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, New(nil, &out, nil).JSON(map[string]string{"a": "<ب>"}))
+	//nolint:testifylint // the spelling matters, not only the meaning
 	require.Equal(t, "{\n  \"a\": \"<ب>\"\n}\n", out.String())
 }
 

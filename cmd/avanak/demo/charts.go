@@ -45,24 +45,26 @@ type paceChart struct {
 }
 
 type paceBar struct {
-	X       int
-	Y, H    float64
-	Second  int
-	Invites int
+	X, Y, W, H float64
+	Second     int
+	Invites    int
 }
 
 const (
 	paceHeight = 110
-	paceStep   = 16
+	paceGap    = 3
+	paceFewest = 10 // seconds that the chart has room for, at least
 )
 
 func newPaceChart(seconds []int, most int) paceChart {
-	c := paceChart{Width: max(len(seconds)*paceStep, 10*paceStep), CPS: CPS, Most: most}
+	c := paceChart{Width: waveWidth, CPS: CPS, Most: most}
+	step := float64(waveWidth) / float64(max(len(seconds), paceFewest))
 	scale := float64(paceHeight-14) / float64(max(most, slices.Max(append(seconds, CPS))))
 	c.Limit = paceHeight - CPS*scale
 	for i, n := range seconds {
 		h := float64(n) * scale
-		c.Bars = append(c.Bars, paceBar{X: i * paceStep, Y: paceHeight - h, H: h, Second: i, Invites: n})
+		c.Bars = append(c.Bars, paceBar{X: float64(i) * step, Y: paceHeight - h, W: step - paceGap, H: h, Second: i,
+			Invites: n})
 	}
 	return c
 }

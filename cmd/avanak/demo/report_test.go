@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +47,7 @@ func TestReportIsSelfContained(t *testing.T) {
 	require.Contains(t, text, "prefers-color-scheme: dark")
 	require.Contains(t, text, "All checks passed")
 	require.Contains(t, text, "17 calls heard to the end, bit for bit")
-	require.NotRegexp(t, regexp.MustCompile(`9120000\d`), text, "numbers are masked")
+	require.NotRegexp(t, `9120000\d`, text, "numbers are masked")
 	require.NotContains(t, text, "ZgotmplZ", "the template engine distrusted something")
 	wellFormed(t, text)
 }
