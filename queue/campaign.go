@@ -26,7 +26,7 @@ func (q *Queue) CreateCampaign(ctx context.Context, c avanak.Campaign, fingerpri
 	k := keysOf(c.ID)
 	charged, recorded := c.Retry.Limits()
 	code, err := q.runInt(ctx, "create", []string{k.hash, k.all()}, q.clock, c.ID, schema, c.Tenant, spec, fingerprint,
-		charged, recorded, string(c.OnUncertain), c.Created.UnixMilli())
+		charged, recorded, string(c.OnUncertain), c.Created.UnixMilli(), c.Ring.Milliseconds())
 	if err != nil {
 		return false, err
 	}

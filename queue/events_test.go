@@ -25,6 +25,8 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 		f.settle(through, avanak.Completed)
 		f.advance(f.cfg.DialTTL)
 		f.reap(c)
+		lost := f.now
+		f.ringOut(c)
 		again := f.dial(f.claim(c, 1)[0])
 		redialled := f.now
 		f.advance(f.cfg.DialTTL)
@@ -47,7 +49,7 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 				State: avanak.IsSuppressed},
 			call(through, avanak.Event{Kind: avanak.EventClosed, At: dialled, Outcome: avanak.Completed,
 				State: avanak.Delivered, Trunk: "t1", Result: result(avanak.Completed, dialled)}),
-			call(silent, avanak.Event{Kind: avanak.EventClosed, At: redialled, Outcome: avanak.Uncertain, State: avanak.RetryWait}),
+			call(silent, avanak.Event{Kind: avanak.EventClosed, At: lost, Outcome: avanak.Uncertain, State: avanak.RetryWait}),
 			call(again, avanak.Event{Kind: avanak.EventIntent, At: redialled, AfterUncertain: true}),
 			call(again, avanak.Event{Kind: avanak.EventClosed, At: f.now, Outcome: avanak.Uncertain, State: avanak.IsUncertain}),
 			{Kind: avanak.EventRun, At: f.now, Run: avanak.Done},
@@ -81,6 +83,7 @@ func TestEventsArePagedByTheLastID(t *testing.T) {
 		for page := read(""); len(page) > 0; page = read(page[len(page)-1].ID) {
 			require.LessOrEqual(t, len(page), 5)
 			paged = append(paged, page...)
+			require.LessOrEqual(t, len(paged), len(all), "the cursor must move")
 		}
 		require.Equal(t, all, paged)
 		require.Empty(t, read(all[len(all)-1].ID), "the cursor rests at the end")

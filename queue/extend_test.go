@@ -18,6 +18,7 @@ func TestExtendTellsOldLeasesFromNewOnes(t *testing.T) {
 		old := []Held{f.dial(f.claim(c, 1)[0]).Held(), f.dial(f.claimFast(1)[0]).Held()}
 		f.advance(f.cfg.DialTTL)
 		require.Equal(t, Reaped{Uncertain: 2}, f.reap(c))
+		f.ringOut(c)
 		current := []Held{f.dial(f.claim(c, 1)[0]).Held(), f.dial(f.claimFast(1)[0]).Held()}
 
 		lost, err := f.Extend(t.Context(), append(append([]Held{}, old...), current...))

@@ -19,7 +19,7 @@ func (f *fixture) message() avanak.Message {
 	m := avanak.Message{ID: avanak.NewID(avanak.MessagePrefix, f.now), Tenant: "acme",
 		Clip: avanak.NewID(avanak.ClipPrefix, f.now), Number: numbers(1, 1)[0], Window: avanak.Window{To: 1440},
 		Retry:       avanak.RetryPolicy{MaxAttempts: 2, Busy: 10 * time.Second, Congestion: time.Second, CongestionTries: 2},
-		Ring:        5 * time.Second,
+		Ring:        testRing,
 		OnUncertain: avanak.Hold, Accepted: f.now, Expires: f.now.Add(time.Minute)}
 	for avanak.PartitionOf(m.ID) != shard {
 		m.ID = avanak.NewID(avanak.MessagePrefix, f.now.Add(time.Duration(rand.IntN(1000))*time.Millisecond))

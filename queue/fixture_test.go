@@ -61,9 +61,12 @@ func (f *fixture) as(node string) *fixture {
 	return &fixture{Queue: q, t: f.t, now: f.now}
 }
 
+// testRing is the ring limit of every campaign and message here.
+const testRing = 5 * time.Second
+
 func spec(now time.Time) avanak.Campaign {
 	return avanak.Campaign{ID: avanak.NewID(avanak.CampaignPrefix, now), Tenant: "acme", Name: "test",
-		Clip: avanak.NewID(avanak.ClipPrefix, now), Window: avanak.Window{To: 1440}, Ring: 5 * time.Second,
+		Clip: avanak.NewID(avanak.ClipPrefix, now), Window: avanak.Window{To: 1440}, Ring: testRing,
 		Retry:       avanak.RetryPolicy{MaxAttempts: 2, Busy: 10 * time.Second, Congestion: time.Second, CongestionTries: 2},
 		OnUncertain: avanak.Hold, Created: now}
 }
@@ -225,6 +228,15 @@ func (f *fixture) reap(campaigns ...avanak.Campaign) Reaped {
 	r, err := f.Reap(context.WithoutCancel(f.t.Context()), campaigns)
 	require.NoError(f.t, err)
 	return r
+}
+
+// ringOut lets the time pass in which the phone of a lost attempt may still ring, and makes due redials ready.
+func (f *fixture) ringOut(campaigns ...avanak.Campaign) {
+	f.t.Helper()
+	f.advance(testRing + time.Second) // buckets are whole seconds
+	for _, c := range campaigns {
+		f.promote(c)
+	}
 }
 
 func (f *fixture) promote(c avanak.Campaign) int {

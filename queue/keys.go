@@ -13,7 +13,7 @@ import (
 //	avk:{p07}:dir               set     campaigns with work: started, and neither done nor cancelled and at rest
 //	avk:{p07}:ev                stream  events of the partition
 //	avk:{p07}:c:<id>            hash    v tenant spec fp run n cursor fence attempts answered rejected started finished
-//	                                    open_from open_until max_charged max_recorded on_uncertain load loaded s0..s13
+//	                                    open_from open_until max_charged max_recorded on_uncertain redial_wait load loaded s0..s13
 //	avk:{p07}:c:<id>:n:<seg>    string  SegmentSize × 8 bytes, the numbers, big endian
 //	avk:{p07}:c:<id>:st:<seg>   string  SegmentSize × 1 byte, low nibble state, high nibble recorded attempts
 //	avk:{p07}:c:<id>:r:<seg>    string  SegmentSize × 16 bytes, the last result (record.go draws it)
@@ -23,7 +23,8 @@ import (
 //	avk:{p07}:c:<id>:lz         zset    in flight: deadline in ms by ordinal
 //	avk:{p07}:c:<id>:lt         hash    in flight: token:stage:attempt:node by ordinal
 //	avk:{p07}:m:<id>            hash    a fast message: v tenant spec fp state attempts uncharged token stage node due
-//	                                    expire open_from open_until max_charged max_recorded on_uncertain result tl ended
+//	                                    expire open_from open_until max_charged max_recorded on_uncertain redial_wait result
+//	                                    tl ended
 //	avk:{p07}:f:q               zset    fast messages that wait, by due time in ms
 //	avk:{p07}:f:lz              zset    fast messages in flight, by deadline in ms
 //	avk:wake                    channel partition number; says that a fast message was accepted or a campaign started

@@ -16,6 +16,7 @@ func TestLateOutcomeLeavesNothingToClaim(t *testing.T) {
 		i := f.dial(f.claim(c, 1)[0])
 		f.advance(f.cfg.DialTTL)
 		f.reap(c)
+		f.ringOut(c)
 		require.Equal(t, SettledLate, f.settle(i, avanak.Completed))
 		claims := f.claim(c, 2)
 		require.Len(t, claims, 1)
@@ -32,6 +33,7 @@ func TestOnlyTheLastAttemptCanBeCorrected(t *testing.T) {
 			intents = append(intents, f.dial(f.claim(c, 1)[0]))
 			f.advance(f.cfg.DialTTL)
 			require.Equal(t, Reaped{Uncertain: 1}, f.reap(c))
+			f.ringOut(c)
 		}
 		require.Equal(t, avanak.IsUncertain, f.results(c)[0].State, "two tries are two tries")
 		_, err := f.trySettle(intents[0], avanak.Completed)
@@ -50,6 +52,7 @@ func TestReapKeepsWhatWasNotCharged(t *testing.T) {
 		f.dial(f.claim(c, 1)[0])
 		f.advance(f.cfg.DialTTL)
 		f.reap(c)
+		f.ringOut(c)
 		cl := f.claim(c, 1)[0]
 		require.Equal(t, []int{2, 1}, []int{cl.Attempts, cl.Charged})
 		require.Equal(t, SettledFinal, f.settle(f.dial(cl), avanak.Busy))

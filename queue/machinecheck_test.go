@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"time"
+
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -58,6 +60,7 @@ func (m *machine) finish(rt *rapid.T) {
 	for {
 		m.wait(max(m.cfg.ClaimTTL, m.cfg.DialTTL))
 		m.reap(rt)
+		m.wait(testRing + time.Second)
 		m.promote(rt)
 		if m.model.run != avanak.Running {
 			break

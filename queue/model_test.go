@@ -156,7 +156,8 @@ func (m *model) settle(i Intent, o avanak.Outcome, wait time.Duration) (Settled,
 		}
 		late = true
 	}
-	r.lease, r.uncertain, r.state, r.due = modelLease{}, o == avanak.Uncertain, o.State(), time.Time{}
+	// A redial that is not needed any more stays in its bucket; whoever claims passes it over.
+	r.lease, r.uncertain, r.state = modelLease{}, o == avanak.Uncertain, o.State()
 	if !o.Charged() {
 		r.uncharged++
 	}
@@ -215,6 +216,7 @@ func (m *model) reap() (found Reaped) {
 			r.uncertain, r.state = true, avanak.IsUncertain
 			if m.redial && m.run != avanak.CancelledRun && !m.spent(*r) {
 				r.state = avanak.RetryWait
+				r.due = m.now.Add(testRing + time.Second - 1).Truncate(time.Second)
 			}
 		}
 		r.lease = modelLease{}

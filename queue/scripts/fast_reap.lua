@@ -10,19 +10,20 @@ for _, id in ipairs(late) do
   local m = ARGV[3] .. id
   redis.call('ZREM', KEYS[1], id)
   local h = redis.call('HMGET', m, 'stage', 'attempts', 'uncharged', 'max_charged', 'max_recorded', 'on_uncertain',
-    'expire', 'due', 'tenant', 'token')
+    'expire', 'due', 'tenant', 'token', 'redial_wait')
   if h[1] == 'c' then
     redis.call('HSET', m, 'stage', '')
     redis.call('ZADD', KEYS[2], h[8], id)
     requeued = requeued + 1
   elseif h[1] == 'd' then
     local attempts, to = tonumber(h[2]), UNCERTAIN
+    local due = now + tonumber(h[11])
     redis.call('HSET', m, 'result', string.char(9) .. string.rep('\0', 15))
-    if h[6] == 'redial' and now < tonumber(h[7]) and attempts < tonumber(h[5]) and
+    if h[6] == 'redial' and due < tonumber(h[7]) and attempts < tonumber(h[5]) and
        attempts - tonumber(h[3]) < tonumber(h[4]) then
       to = RETRY_WAIT
-      redis.call('HSET', m, 'state', to, 'stage', '', 'due', int(now))
-      redis.call('ZADD', KEYS[2], int(now), id)
+      redis.call('HSET', m, 'state', to, 'stage', '', 'due', int(due))
+      redis.call('ZADD', KEYS[2], int(due), id)
     else
       close_message(m, to, now, ARGV[4])
     end

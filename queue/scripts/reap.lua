@@ -1,12 +1,13 @@
 -- reap (allow-oom): takes up leases whose node fell silent.
--- KEYS  1 campaign hash  2 lease deadlines  3 leases  4 ready list  5 event stream  6 directory   (+ segments of KEYS[1])
+-- KEYS  1 campaign hash  2 lease deadlines  3 leases  4 ready list  5 event stream  6 directory   (+ segments
+--       and retry buckets of KEYS[1])
 -- ARGV  1 now  2 id  3 tenant  4 how many at most
 -- Returns {requeued, uncertain}.
 -- Invariant: not dialled: back to the ready list, nothing rang. Dialled: uncertain, never silently redialled; with
--- on_uncertain=redial it waits for another attempt, whose intent is marked.
+-- on_uncertain=redial another attempt falls due, marked, when a phone that rings for the lost one has stopped ringing.
 local now = clock(ARGV[1])
 local late = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', int(now), 'LIMIT', 0, ARGV[4])
-local h = redis.call('HMGET', KEYS[1], 'run', 'on_uncertain', 'max_charged', 'max_recorded')
+local h = redis.call('HMGET', KEYS[1], 'run', 'on_uncertain', 'max_charged', 'max_recorded', 'redial_wait')
 local requeued, uncertain = 0, 0
 for _, ord in ipairs(late) do
   local token, stage, attempt = read_lease(KEYS[3], ord)
@@ -23,7 +24,9 @@ for _, ord in ipairs(late) do
     if h[2] == 'redial' and h[1] ~= 'cancelled' and attempts < tonumber(h[4]) and
        attempts - keep < tonumber(h[3]) then
       to = RETRY_WAIT
-      redis.call('RPUSH', KEYS[4], ord)
+      local due = int(math.ceil((now + tonumber(h[5])) / 1000))
+      redis.call('RPUSH', KEYS[1] .. ':rb:' .. due, ord)
+      redis.call('ZADD', KEYS[1] .. ':rbz', due, due)
     end
     write_state(KEYS[1], n, state, to, attempts)
     write_result(KEYS[1], n, string.char(9) .. string.rep('\0', 14) .. string.char(keep))
