@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 
@@ -25,9 +26,7 @@ func text(example, mediaType string) media {
 }
 
 func (m media) and(other media) media {
-	for t, v := range other {
-		m[t] = v
-	}
+	maps.Copy(m, other)
 	return m
 }
 

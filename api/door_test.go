@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -208,6 +207,7 @@ avanak_api_requests_total{code="404",method="GET",route="unmatched"} 1
 
 // count is how many series of requests there are.
 func count(t *testing.T, w *world) int {
+	t.Helper()
 	n, err := testutil.GatherAndCount(w.metrics, "avanak_api_requests_total")
 	require.NoError(t, err)
 	return n
@@ -403,5 +403,5 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 	require.NoError(t, api.DefaultConfig().Validate())
 	_, err = api.NewHTTPServer(nil, nil)
 	require.Error(t, err)
-	require.False(t, errors.Is(err, avanak.ErrUnavailable))
+	require.NotErrorIs(t, err, avanak.ErrUnavailable)
 }

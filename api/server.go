@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -151,9 +152,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // writeProblem writes a problem outside of huma.
 func writeProblem(w http.ResponseWriter, p *problem) {
-	for name, values := range p.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // a client that does not read is noted by the answer itself

@@ -59,53 +59,54 @@ type options struct {
 	ready     func(context.Context) api.Readiness
 }
 
-func newWorld(t testing.TB, change ...func(*options)) *world {
-	t.Helper()
+func newWorld(tb testing.TB, change ...func(*options)) *world {
+	tb.Helper()
 	o := options{queue: queue.DefaultConfig(), jobs: func(q *queue.Queue) campaign.Jobs { return q },
 		ready: func(context.Context) api.Readiness { return api.Readiness{Ready: true} }}
 	for _, c := range change {
 		c(&o)
 	}
-	w := &world{TB: t, redis: miniredis.NewMiniRedis(), metrics: prometheus.NewRegistry(), logs: &log{}, temp: t.TempDir(), blobs: t.TempDir()}
-	require.NoError(t, w.redis.Start())
+	w := &world{TB: tb, redis: miniredis.NewMiniRedis(), metrics: prometheus.NewRegistry(), logs: &log{}, temp: tb.TempDir(), blobs: tb.TempDir()}
+	require.NoError(tb, w.redis.Start())
 	rdb := redis.NewClient(&redis.Options{Addr: w.redis.Addr(), MaxRetries: -1})
 	dir, err := store.OpenDir(w.blobs)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	clips, err := store.NewClips(store.Config{}, rdb, dir)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	keys, err := store.NewKeys(store.Config{}, rdb)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	numbers := store.NewSuppressions(rdb)
 	q, err := queue.New(o.queue, rdb)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	campaigns, err := campaign.New(o.campaigns, o.jobs(q), clips, numbers)
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	o.cfg.TempDir = w.temp
 	w.server, err = api.New(o.cfg, api.Parts{Campaigns: campaigns, Clips: clips, Suppressions: numbers, Verify: verifier(keys),
 		Encode: encode, Ready: o.ready, Registerer: w.metrics,
 		Logger: slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	srv := httptest.NewUnstartedServer(w.server)
 	srv.Config, err = api.NewHTTPServer(w.server, slog.New(slog.NewJSONHandler(w.logs, nil)))
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	srv.Start()
 	w.url, w.client = srv.URL, srv.Client()
-	w.key, w.other, w.operator = mint(t, keys, "one"), mint(t, keys, "two"), mint(t, keys, "ops", api.Operator)
-	t.Cleanup(func() {
+	w.key, w.other, w.operator = mint(tb, keys, "one"), mint(tb, keys, "two"), mint(tb, keys, "ops", api.Operator)
+	tb.Cleanup(func() {
 		srv.Close()
-		require.NoError(t, rdb.Close())
+		require.NoError(tb, rdb.Close())
 		w.redis.Close()
-		require.NoError(t, dir.Close())
-		require.NotContains(t, w.logs.String(), "9120000", "a number stands in the log")
-		require.NotContains(t, w.logs.String(), "avk_live", "a key stands in the log")
+		require.NoError(tb, dir.Close())
+		require.NotContains(tb, w.logs.String(), "9120000", "a number stands in the log")
+		require.NotContains(tb, w.logs.String(), "avk_live", "a key stands in the log")
 		w.empty(w.temp)
 	})
 	return w
 }
 
-func mint(t testing.TB, keys *store.Keys, tenant string, scopes ...string) string {
-	presented, _, err := keys.Mint(t.Context(), tenant, "test", scopes)
-	require.NoError(t, err)
+func mint(tb testing.TB, keys *store.Keys, tenant string, scopes ...string) string {
+	tb.Helper()
+	presented, _, err := keys.Mint(tb.Context(), tenant, "test", scopes)
+	require.NoError(tb, err)
 	return presented
 }
 
@@ -160,18 +161,18 @@ type reply struct {
 	text   string
 }
 
-func (r reply) decode(t testing.TB) map[string]any {
-	t.Helper()
+func (r reply) decode(tb testing.TB) map[string]any {
+	tb.Helper()
 	var v map[string]any
-	require.NoError(t, json.Unmarshal([]byte(r.text), &v), r.text)
+	require.NoError(tb, json.Unmarshal([]byte(r.text), &v), r.text)
 	return v
 }
 
 // id returns the id that an answer holds.
-func (r reply) id(t testing.TB) string {
-	t.Helper()
-	id, _ := r.decode(t)["id"].(string)
-	require.NotEmpty(t, id, r.text)
+func (r reply) id(tb testing.TB) string {
+	tb.Helper()
+	id, _ := r.decode(tb)["id"].(string)
+	require.NotEmpty(tb, id, r.text)
 	return id
 }
 

@@ -92,6 +92,7 @@ func millis(ms int64) time.Time {
 
 // Campaigns lists campaign ids, the newest first: at most limit of those older than before (zero: all).
 func (q *Queue) Campaigns(ctx context.Context, before time.Time, limit int) ([]string, error) {
+	limit = max(limit, 0)
 	until := "+inf"
 	if !before.IsZero() {
 		until = "(" + strconv.FormatInt(before.UnixMilli(), 10)

@@ -91,7 +91,9 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 		require.Equal(t, 3, p.Rejected)
 		require.Equal(t, 1, p.States[avanak.IsSuppressed])
 		rows := f.results(c)
-		require.Equal(t, numbers(20_000, 3), []avanak.Number{rows[SegmentSize-1].Number, rows[SegmentSize].Number, rows[SegmentSize+1].Number})
+		for i, n := range numbers(20_000, 3) {
+			require.Equal(t, n, rows[SegmentSize-1+i].Number)
+		}
 		f.audit(c)
 
 		l, err := f.BeginLoad(ctx, c.ID, "look")
@@ -184,8 +186,29 @@ func TestPauseAndCancelBindClaimAndDial(t *testing.T) {
 		require.Equal(t, avanak.Cancelled, f.results(c)[1].State)
 		active, err := f.Active(t.Context())
 		require.NoError(t, err)
+		require.Equal(t, []string{c.ID}, active, "one lease is left to be taken up")
+		f.advance(f.cfg.ClaimTTL)
+		require.Equal(t, Reaped{Requeued: 1}, f.reap(c))
+		require.Zero(t, f.progress(c).InFlight)
+		active, err = f.Active(t.Context())
+		require.NoError(t, err)
 		require.Empty(t, active, "at rest")
 		f.audit(c)
+	})
+}
+
+// The dispatcher gives a cancelled campaign's claims back; the next round of upkeep lets go of the campaign.
+func TestCancelledCampaignIsLetGoOfWhenItsClaimsAreBack(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		c := f.campaign(3, nil)
+		held := f.claim(c, 2)
+		_, err := f.SetRun(t.Context(), c, avanak.CancelledRun)
+		require.NoError(t, err)
+		require.NoError(t, f.Release(t.Context(), held...))
+		require.Zero(t, f.reap(c))
+		active, err := f.Active(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, active)
 	})
 }
 

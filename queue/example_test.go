@@ -3,7 +3,6 @@ package queue_test
 import (
 	"context"
 	"fmt"
-	"log"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -18,14 +17,14 @@ func Example() {
 	ctx := context.Background()
 	server, err := miniredis.Run()
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer server.Close()
 	rdb := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	defer rdb.Close() //nolint:errcheck // the example ends
 	q, err := queue.New(queue.DefaultConfig(), rdb)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	now := time.Now()
@@ -33,32 +32,32 @@ func Example() {
 		Clip: avanak.NewID(avanak.ClipPrefix, now), Retry: avanak.RetryPolicy{MaxAttempts: 1}, OnUncertain: avanak.Hold,
 		Created: now}
 	if err := prepare(ctx, q, c); err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 
 	// What the dispatcher does: claim, record the intent, call, settle.
 	claims, err := q.Claim(ctx, c, 10)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	for i, o := range []avanak.Outcome{avanak.Completed, avanak.Busy, avanak.Completed} {
 		intent, err := q.Dial(ctx, claims[i])
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		if _, err := q.Settle(ctx, intent, avanak.Report{Result: avanak.Result{Outcome: o}}, time.Time{}); err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 	}
 
 	_, p, err := q.Campaign(ctx, c.ID)
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(p.Run, p.Recipients, "recipients,", p.Answered, "answered")
 	for r, err := range q.Results(ctx, c.ID, 0) {
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		fmt.Println(r.Ordinal, r.Number, r.State)
 	}

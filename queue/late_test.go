@@ -116,3 +116,25 @@ func TestDialRefusesWithoutTries(t *testing.T) {
 		}
 	})
 }
+
+// Who may have been called for all we know does not become one who never was, and the truth may still come.
+func TestSkipKeepsTheDoubt(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		c := f.campaign(1, func(c *avanak.Campaign) { c.OnUncertain = avanak.Redial })
+		m := f.push(func(m *avanak.Message) { m.OnUncertain = avanak.Redial })
+		bulk, fast := f.dial(f.claim(c, 1)[0]), f.dial(f.claimFast(1)[0])
+		f.advance(f.cfg.DialTTL)
+		require.Equal(t, Reaped{Uncertain: 2}, f.reap(c))
+		f.ringOut(c)
+		require.NoError(t, f.Skip(t.Context(), f.claim(c, 1)[0], avanak.Suppressed))
+		require.Equal(t, avanak.IsUncertain, f.results(c)[0].State)
+		f.advance(time.Minute) // past its expiry
+		require.Empty(t, f.claimFast(1))
+		require.Equal(t, avanak.IsUncertain, f.status(m).State)
+		require.Equal(t, SettledLate, f.settle(bulk, avanak.Completed))
+		require.Equal(t, SettledLate, f.settle(fast, avanak.Completed))
+		require.Equal(t, avanak.Delivered, f.results(c)[0].State)
+		require.Equal(t, avanak.Delivered, f.status(m).State)
+		f.audit(c)
+	})
+}

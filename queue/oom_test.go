@@ -20,10 +20,10 @@ func TestWorkInHandIsFinishedOutOfMemory(t *testing.T) {
 	f := newFixture(t, redistest.Start(t).Client())
 	ctx := t.Context()
 	c := f.campaign(8, nil)
-	for range 5 {
+	for range 6 {
 		f.push(nil)
 	}
-	bulk, fast := f.claim(c, 4), f.claimFast(5)
+	bulk, fast := f.claim(c, 5), f.claimFast(6)
 	settled, silent := f.dial(bulk[0]), f.dial(bulk[1])
 	fastSettled, fastSilent := f.dial(fast[0]), f.dial(fast[1])
 
@@ -48,6 +48,8 @@ func TestWorkInHandIsFinishedOutOfMemory(t *testing.T) {
 	tried("fast_settle", err)
 	tried("skip", f.Skip(ctx, bulk[3], avanak.Suppressed))
 	tried("fast_skip", f.Skip(ctx, fast[3], avanak.Suppressed))
+	tried("release", f.Release(ctx, bulk[4]))
+	tried("fast_release", f.Release(ctx, fast[5]))
 	lost, err := f.Extend(ctx, []Held{bulk[2].Held(), fast[2].Held()})
 	tried("extend", err)
 	tried("fast_extend", err)
@@ -75,7 +77,7 @@ func TestWorkInHandIsFinishedOutOfMemory(t *testing.T) {
 	f.audit(c)
 	require.Equal(t, 1, f.progress(c).States[avanak.RetryWait])
 	require.Len(t, f.claim(c, 10), 4)
-	require.Len(t, f.claimFast(10), 2)
+	require.Len(t, f.claimFast(10), 3)
 }
 
 // memory sets the server's limit.
@@ -100,6 +102,11 @@ func (f *fixture) refusesNewWork(c avanak.Campaign) {
 	require.ErrorIs(f.t, err, avanak.ErrUnavailable)
 	_, err = f.Message(ctx, m.ID)
 	require.ErrorIs(f.t, err, avanak.ErrNotFound)
+
+	_, err = f.Claim(ctx, c, 1)
+	require.ErrorIs(f.t, err, avanak.ErrUnavailable, "nobody new is called")
+	_, err = f.ClaimFast(ctx, avanak.PartitionOf(m.ID), 1)
+	require.ErrorIs(f.t, err, avanak.ErrUnavailable)
 }
 
 // TestPrepareAsksTheServer: without the flags, the same server refuses the same script.

@@ -14,6 +14,7 @@ import (
 
 // impatient is a client that asks once.
 func impatient(t *testing.T, s *redistest.Server) redis.UniversalClient {
+	t.Helper()
 	o := s.Options()
 	o.MaxRetries, o.DialerRetries, o.DialTimeout = -1, 1, time.Second
 	rdb := redis.NewClient(o)

@@ -41,8 +41,8 @@ func loadScripts(flags bool) (scripts, error) {
 			continue
 		}
 		var b strings.Builder
-		if header, _, _ := strings.Cut(body, "\n"); flags && strings.Contains(header, "(allow-oom)") {
-			b.WriteString("#!lua flags=allow-oom\n")
+		if flags {
+			b.WriteString(shebang(body))
 		}
 		b.WriteString("local SEG = " + strconv.Itoa(SegmentSize) + "\n" + text["prelude"])
 		if strings.HasPrefix(name, "fast_") {
@@ -52,6 +52,15 @@ func loadScripts(flags bool) (scripts, error) {
 		all[name] = redis.NewScript(b.String())
 	}
 	return all, nil
+}
+
+// shebang is the line for servers that know script flags. With it, and without the flag, a script that may not run out of
+// memory is refused as a whole, and not at whichever of its writes comes first.
+func shebang(body string) string {
+	if header, _, _ := strings.Cut(body, "\n"); strings.Contains(header, "(allow-oom)") {
+		return "#!lua flags=allow-oom\n"
+	}
+	return "#!lua\n"
 }
 
 // run runs a script; errors name it. Redis being away wraps avanak.ErrUnavailable.

@@ -145,6 +145,7 @@ func TestCloseWithoutTimeDropsWhatLives(t *testing.T) {
 }
 
 func idleAgent(t *testing.T) *Agent {
+	t.Helper()
 	a, err := New(Config{Name: "idle", Target: "127.0.0.1", Caller: "0219100"}, slog.New(slog.DiscardHandler), nil)
 	require.NoError(t, err)
 	return a

@@ -112,12 +112,12 @@ func (c *Call) bye(cause int) {
 	c.agent.settle(func() *sip.Request { return c.dialog.request(sip.BYE, c.dialog.next(), q850(cause)) })
 }
 
-// end closes the call, once; false means that it had ended before.
-func (c *Call) end(by avanak.Side, cause int) bool {
+// end closes the call, once.
+func (c *Call) end(by avanak.Side, cause int) {
 	c.mu.Lock()
 	if !c.ended.IsZero() {
 		c.mu.Unlock()
-		return false
+		return
 	}
 	if c.leaving { // a BYE that crossed ours ends the call, but we were the ones to end it
 		by = avanak.Us
@@ -127,7 +127,6 @@ func (c *Call) end(by avanak.Side, cause int) bool {
 	c.agent.m.calls.Dec()
 	close(c.done)
 	c.wake()
-	return true
 }
 
 func (c *Call) over() bool {

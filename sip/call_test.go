@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -338,14 +339,7 @@ func TestGarbageDoesNotDisturbTheCall(t *testing.T) {
 	r.ok(inv, "leg1")
 	res := r.result(out)
 	require.Equal(t, Answered, res.End)
-	require.Eventually(t, func() bool {
-		for _, k := range r.kinds() {
-			if k == "ACK" {
-				return true
-			}
-		}
-		return false
-	}, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return slices.Contains(r.kinds(), "ACK") }, patience, time.Millisecond)
 	require.Greater(t, r.metric("library_warnings_total"), 0.0)
 	require.InDelta(t, 0, r.metric("panics_total"), 0)
 	require.LessOrEqual(t, strings.Count(r.logged(), "sip library"), 2, "garbage must not flood the log")

@@ -89,6 +89,7 @@ type callee struct {
 }
 
 func newCallee(t *testing.T) *callee {
+	t.Helper()
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	require.NoError(t, err)
 	u := &callee{t: t, conn: conn, done: make(chan struct{}), seen: make(map[string]*message)}

@@ -10,9 +10,9 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// settle sends a request and waits for what ends its transaction: the final response, or nil after 64*T1 of silence. A
+// settle sends a request and waits until its transaction has ended, by the final response or 64*T1 of silence. A
 // request that could not leave (the kernel's buffers, a firewall's table) is built and tried again within the same time.
-func (a *Agent) settle(build func() *sip.Request) *sip.Response {
+func (a *Agent) settle(build func() *sip.Request) {
 	// Not the caller's context: what is under way must be answered for after the caller has gone. Close ends it.
 	ctx, cancel := context.WithTimeout(context.Background(), 2*64*sip.T1)
 	defer cancel()
@@ -25,13 +25,13 @@ func (a *Agent) settle(build func() *sip.Request) *sip.Response {
 	})
 	giveUp := time.Now().Add(64 * sip.T1)
 	for pause := sip.T1; ; pause = min(2*pause, sip.T2) {
-		res, err := a.client.Do(ctx, build())
+		_, err := a.client.Do(ctx, build())
 		if err == nil || !errors.Is(err, sip.ErrTransactionTransport) || time.Now().After(giveUp) {
-			return res
+			return
 		}
 		select {
 		case <-a.quit:
-			return nil
+			return
 		case <-time.After(pause):
 		}
 	}

@@ -90,7 +90,7 @@ func sourceFor(remote netip.AddrPort) (netip.Addr, error) {
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("find a route to %s: %w", remote, err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // nothing was sent, so nothing is lost with it
 	udp, ok := conn.LocalAddr().(*net.UDPAddr)
 	if !ok {
 		return netip.Addr{}, fmt.Errorf("find a route to %s: %w", remote, net.ErrClosed)

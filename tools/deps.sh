@@ -6,7 +6,7 @@ set -eu
 
 case "${1:-}" in
 demo) wants="redis-server:redis-server" ;;
-test) wants="redis-server:redis-server sox:sox gcc:gcc /usr/include/stdio.h:libc6-dev" ;;
+test) wants="redis-server:redis-server curl:curl sox:sox gcc:gcc /usr/include/stdio.h:libc6-dev" ;;
 *) echo "usage: deps.sh demo|test" >&2; exit 2 ;;
 esac
 

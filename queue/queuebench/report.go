@@ -18,7 +18,7 @@ type report struct {
 
 func (r report) print(w io.Writer) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "figure\tvalue\trange\tgoal\tanchor\t")
+	_, _ = fmt.Fprintln(t, "figure\tvalue\trange\tgoal\tanchor\t")
 	for _, f := range r.Figures {
 		sign, verdict := "≤", "ok"
 		if f.Better == higher {
@@ -34,11 +34,11 @@ func (r report) print(w io.Writer) {
 		if f.Anchor != nil {
 			beside = fmt.Sprintf("%s: %g (ratio %g)", f.Anchor.Name, f.Anchor.Value, f.Ratio)
 		}
-		fmt.Fprintf(t, "%s\t%g %s\t%s\t%s %g\t%s\t%s\n", f.Name, f.Value, f.Unit, spread, sign, f.Goal, beside, verdict)
+		_, _ = fmt.Fprintf(t, "%s\t%g %s\t%s\t%s %g\t%s\t%s\n", f.Name, f.Value, f.Unit, spread, sign, f.Goal, beside, verdict)
 	}
-	_ = t.Flush() // a table that cannot be printed is no reason to lose the figures
+	_ = t.Flush() // a table that cannot be printed is no reason to lose the figures, which are written next
 	if r.Machine.Busy {
-		fmt.Fprintf(w, "the machine was otherwise busy (load %g): rates are lower bounds\n", r.Machine.Load1)
+		_, _ = fmt.Fprintf(w, "the machine was otherwise busy (load %g): rates are lower bounds\n", r.Machine.Load1)
 	}
 }
 

@@ -37,7 +37,8 @@ func startServer(ctx context.Context, directives ...string) (*server, error) {
 		return nil, fmt.Errorf("start redis-server: %w", err)
 	}
 	s := &server{dir: dir}
-	s.cmd = exec.Command("redis-server", append([]string{"--port", "0", "--unixsocket", s.socket(), "--unixsocketperm", "700", //nolint:gosec // the binary comes from PATH
+	// Not CommandContext: the benchmark stops it in order, also when it is interrupted.
+	s.cmd = exec.Command("redis-server", append([]string{"--port", "0", "--unixsocket", s.socket(), "--unixsocketperm", "700", //nolint:gosec,noctx // see above; the binary comes from PATH
 		"--dir", dir, "--save", "", "--logfile", filepath.Join(dir, "log"), "--maxmemory-policy", "noeviction"}, directives...)...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	s.admin = s.client(1)

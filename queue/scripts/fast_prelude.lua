@@ -7,8 +7,13 @@ local function close_message(m, state, now, retention)
 end
 
 local function skip_message(m, ev, id, outcome, state, now, retention)
-  local h = redis.call('HMGET', m, 'tenant', 'attempts', 'token')
-  redis.call('HSET', m, 'result', string.char(outcome) .. string.rep('\0', 15))
+  local h = redis.call('HMGET', m, 'tenant', 'attempts', 'token', 'result')
+  -- Whoever may have been called for all we know does not become one who never was.
+  if string.byte(h[4], 1) == 9 then
+    outcome, state = 9, UNCERTAIN
+  else
+    redis.call('HSET', m, 'result', string.char(outcome) .. string.rep('\0', 15))
+  end
   close_message(m, state, now, retention)
   redis.call('XADD', ev, '*', 'k', 'skipped', 'at', int(now), 't', h[1], 'j', id, 'o', 0, 'a', h[2], 'tok', h[3],
     'out', outcome, 'st', state)

@@ -1,4 +1,4 @@
--- fast_release: gives back a leased message that was not dialled.
+-- fast_release (allow-oom): gives back a leased message that was not dialled.
 -- KEYS  1 message hash  2 lease deadlines  3 queue of the shard
 -- ARGV  1 id  2 token
 -- Returns 1 given back, 0 the lease was not ours any more.

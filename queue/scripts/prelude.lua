@@ -59,7 +59,8 @@ local function finish_if_done(h, dir, ev, id, tenant, now)
   local c = redis.call('HMGET', h, 's0', 's1', 's2', 'run')
   local run = c[4]
   if run == 'cancelled' then
-    if tonumber(c[2]) == 0 then redis.call('SREM', dir, id) end
+    -- Until its last lease has ended, the reaper must go on looking at it.
+    if tonumber(c[2]) == 0 and redis.call('EXISTS', h .. ':lz') == 0 then redis.call('SREM', dir, id) end
     return
   end
   if run ~= 'running' and run ~= 'paused' then return end

@@ -35,5 +35,5 @@ for _, ord in ipairs(late) do
     uncertain = uncertain + 1
   end
 end
-if #late > 0 then finish_if_done(KEYS[1], KEYS[6], KEYS[5], ARGV[2], ARGV[3], now) end
+finish_if_done(KEYS[1], KEYS[6], KEYS[5], ARGV[2], ARGV[3], now)
 return {requeued, uncertain}

@@ -1,4 +1,4 @@
--- release: gives back leases that were not dialled; they are served first again.
+-- release (allow-oom): gives back leases that were not dialled; they are served first again.
 -- KEYS  1 ready list  2 lease deadlines  3 leases
 -- ARGV  ordinal, token, …
 -- Returns how many were given back; a stale token changes nothing.
