@@ -62,7 +62,7 @@ func TestTargetNameIsLookedUpAndTheLastGoodAddressServes(t *testing.T) {
 
 func TestLibraryLogIsReducedToItsText(t *testing.T) {
 	var out bytes.Buffer
-	count := prometheus.NewCounter(prometheus.CounterOpts{Name: "x_total"})
+	count := prometheus.NewCounter(prometheus.CounterOpts{Name: "x_total", Help: "Lines of the library."})
 	log := newLibraryLogger(slog.New(slog.NewTextHandler(&out, nil)), count).With("req", "INVITE sip:+989120000001@x").WithGroup("g")
 	log.Info("quiet")
 	require.Empty(t, out.String())
