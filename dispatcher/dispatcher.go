@@ -8,9 +8,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/avanak/avanak"
 	"github.com/avanak/avanak/queue"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Feed is where campaigns and their claims come from.

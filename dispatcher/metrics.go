@@ -3,9 +3,10 @@ package dispatcher
 import (
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/avanak/avanak"
 	"github.com/avanak/avanak/queue"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 type metrics struct {

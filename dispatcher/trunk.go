@@ -3,8 +3,9 @@ package dispatcher
 import (
 	"time"
 
-	"github.com/avanak/avanak"
 	"golang.org/x/time/rate"
+
+	"github.com/avanak/avanak"
 )
 
 // trunk is a trunk's limits. All but the gate belong to the planner's goroutine.

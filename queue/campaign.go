@@ -9,8 +9,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/avanak/avanak"
 )
 
 // schema is the version of the records that this code writes; newer ones are refused.

@@ -6,8 +6,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/avanak/avanak"
 )
 
 // Events reads a partition's stream: at most count events behind the one with id after ("" from the start). Readers keep

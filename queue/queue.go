@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/avanak/avanak"
+	"github.com/avanak/avanak/internal/away"
 )
 
 // Config is the queue's settings.
@@ -89,22 +90,8 @@ func (q *Queue) Prepare(ctx context.Context) error {
 
 // unavailable marks errors that mean "Redis cannot serve us now", so that callers wait instead of blaming the input.
 func unavailable(err error) error {
-	if err == nil {
-		return nil
-	}
-	var network net.Error
-	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, avanak.ErrUnavailable):
-		return err
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, redis.ErrClosed), errors.Is(err, redis.ErrPoolTimeout),
-		errors.As(err, &network):
+	if away.Is(err) && !errors.Is(err, avanak.ErrUnavailable) {
 		return fmt.Errorf("%w: %w", avanak.ErrUnavailable, err)
-	}
-	for _, word := range []string{"LOADING", "READONLY", "OOM", "CLUSTERDOWN", "TRYAGAIN", "MASTERDOWN", "MISCONF", "BUSY", "EOF",
-		"NOREPLICAS"} {
-		if strings.HasPrefix(err.Error(), word) {
-			return fmt.Errorf("%w: %w", avanak.ErrUnavailable, err)
-		}
 	}
 	return err
 }

@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/avanak/avanak"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/avanak/avanak"
 )
 
 // Extend is the heartbeat: it renews the given leases, batched by campaign and shard, and returns those that are lost.

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"iter"
 
-	"github.com/avanak/avanak"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/avanak/avanak"
 )
 
 // Results yields what became of each recipient of a campaign, in the order of the list, from the given ordinal on. It

@@ -23,8 +23,9 @@ var layers = map[string]int{
 	"api":      4,
 	"campaign": 3, "dispatcher": 3, "call": 3,
 	"audio": 1, "queue": 1, "store": 1, "store/embedded": 1, "sip": 1, "media": 1,
-	"sip/siptest": 1,
-	"":            0,
+	"sip/siptest":   1,
+	"internal/away": 0,
+	"":              0,
 }
 
 // joints are the imports within a layer that are wanted.
@@ -49,7 +50,7 @@ var foreign = map[string][]string{
 	"github.com/emiago/sipgo":       {"sip"},
 	"github.com/pion/rtp":           {"media"},
 	"github.com/zaf/g711":           {"audio"},
-	"github.com/redis/go-redis":     {"queue", "store", "store/embedded", "app", "config"},
+	"github.com/redis/go-redis":     {"internal/away", "queue", "store", "store/embedded", "app", "config"},
 	"github.com/danielgtaylor/huma": {"api"},
 	"github.com/alecthomas/kong":    {"cmd/avanak"},
 	"github.com/goccy/go-yaml":      {"config"},
@@ -57,6 +58,9 @@ var foreign = map[string][]string{
 
 // helper tells whether a package is for tests and tools, outside the layers.
 func helper(pkg string) bool {
+	if _, layered := layers[pkg]; layered {
+		return false
+	}
 	return strings.HasPrefix(pkg, "internal/") || pkg == "tools" || pkg == "queue/queuebench"
 }
 
