@@ -28,7 +28,7 @@ func TestKilledGatewayGoesOnAfterItsRestart(t *testing.T) {
 			file := settings{data: t.TempDir(), redis: "unix://" + db.Socket(), target: s.farm.Addr().String(), cps: 20,
 				channels: 100}.write(t)
 			gateway := serve(t, file)
-			// The ring limit is also how long a redial waits for the lost attempt's ringing to end.
+			// The ring limit, like dispatcher.redial, is also how long a redial waits for the lost attempt's ringing to end.
 			s.campaign(gateway.customer(), n, client.CampaignRequest{OnUncertain: string(choice),
 				RingLimit: client.Duration(3 * time.Second)})
 			s.invites(20)

@@ -84,7 +84,7 @@ func TestEmergencyNumbersAreNeverCalled(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, load.Append(ctx, numbers, make([]avanak.State, len(numbers))))
 	require.NoError(t, load.Commit(ctx, 0))
-	_, err = s.ledger.SetRun(ctx, job, avanak.Running)
+	_, err = s.ledger.SetRun(ctx, job, "", avanak.Running)
 	require.NoError(t, err)
 	s.id, s.n = job.ID, len(numbers)
 	at := s.over(c)

@@ -154,6 +154,7 @@ func (s settings) write(t *testing.T) string {
 	text := fmt.Sprintf(`
 data: %s
 node: test
+dispatcher: {redial: 3s}
 http: {listen: "127.0.0.1:0"}
 admin: {listen: "127.0.0.1:0"}
 redis: {url: %q}

@@ -111,7 +111,7 @@ func (a *App) openRedis(ctx context.Context) error {
 func tune(o *redis.Options) {
 	o.PoolSize = 64
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = 2*time.Second, 3*time.Second, 3*time.Second
-	o.MaxRetries, o.DialerRetries = 1, 1
+	o.MaxRetries, o.DialerRetries = -1, 1
 	o.ContextTimeoutEnabled = true
 	// Handover notices are for a vendor's managed clusters; listening for them costs goroutines that outlive the client.
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}

@@ -17,6 +17,10 @@ import (
 // hangupTime bounds the wait for our BYE's answer; the BYE itself goes on in sip after it.
 const hangupTime = 5 * time.Second
 
+// unheard is how long sip watches for a late answer where the far end did not confirm our CANCEL (64*T1, RFC 3261 section
+// 17.1.1.2): no other attempt may begin before it is over.
+const unheard = 32 * time.Second
+
 // Clips gives the encoded frames of a clip.
 type Clips interface {
 	Frames(ctx context.Context, id string) (avanak.Frames, error)
@@ -66,7 +70,7 @@ func (c *Caller) Place(ctx context.Context, i queue.Intent, trunk string, gate f
 	frames, err := c.clips.Frames(ctx, order.Clip)
 	if err != nil {
 		c.log.Error("clip cannot be played", "call_id", i.CallID(), "clip", order.Clip, "err", err)
-		if errors.Is(err, avanak.ErrUnavailable) {
+		if errors.Is(err, avanak.ErrUnavailable) || ctx.Err() != nil {
 			return failed(avanak.Congestion, "clip store unavailable")
 		}
 		return failed(avanak.Failed, "clip cannot be read")
@@ -102,6 +106,9 @@ func (c *Caller) report(i queue.Intent, r sip.Result) avanak.Report {
 		c.log.Info("call not placed", "call_id", i.CallID(), "end", r.End.String(), "err", r.Err)
 	}
 	t := r.Timing
+	if (r.End == sip.RingLimit || r.End == sip.Cancelled) && r.Status == 0 && !r.Late {
+		r.RetryAfter = max(r.RetryAfter, unheard) // nothing confirmed our CANCEL: the phone may ring on
+	}
 	ended := t.Ended
 	if ended.IsZero() {
 		ended = time.Now()

@@ -69,7 +69,7 @@ func intend(ctx context.Context, q *queue.Queue) queue.Intent {
 	check(load.Append(ctx, []avanak.Number{989120000001}, []avanak.State{avanak.Pending}))
 	check(load.Commit(ctx, 0))
 	check(q.OpenWindow(ctx, c.ID, now.Add(-time.Hour), now.Add(time.Hour)))
-	must(q.SetRun(ctx, c, avanak.Running))
+	must(q.SetRun(ctx, c, "", avanak.Running))
 	return must(q.Dial(ctx, must(q.Claim(ctx, c, 1))[0]))
 }
 

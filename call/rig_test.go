@@ -158,7 +158,7 @@ func (r *rig) intent() queue.Intent {
 	require.NoError(r, load.Append(ctx, []avanak.Number{avanak.Number(98_912_000_0000 + r.count)}, make([]avanak.State, 1)))
 	require.NoError(r, load.Commit(ctx, 0))
 	require.NoError(r, r.queue.OpenWindow(ctx, c.ID, now.Add(-time.Hour), now.Add(time.Hour)))
-	_, err = r.queue.SetRun(ctx, c, avanak.Running)
+	_, err = r.queue.SetRun(ctx, c, "", avanak.Running)
 	require.NoError(r, err)
 	claims, err := r.queue.Claim(ctx, c, 1)
 	require.NoError(r, err)

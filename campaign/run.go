@@ -55,7 +55,7 @@ func (s *Service) open(ctx context.Context, tenant, id string, from avanak.Run) 
 	if err := s.jobs.OpenWindow(ctx, id, opens, until); err != nil {
 		return avanak.Campaign{}, avanak.Progress{}, err
 	}
-	return s.move(ctx, c, avanak.Running)
+	return s.move(ctx, c, from, avanak.Running)
 }
 
 func (s *Service) close(ctx context.Context, tenant, id string, to avanak.Run) (avanak.Campaign, avanak.Progress, error) {
@@ -63,11 +63,11 @@ func (s *Service) close(ctx context.Context, tenant, id string, to avanak.Run) (
 	if err != nil {
 		return c, p, err
 	}
-	return s.move(ctx, c, to)
+	return s.move(ctx, c, "", to)
 }
 
-func (s *Service) move(ctx context.Context, c avanak.Campaign, to avanak.Run) (avanak.Campaign, avanak.Progress, error) {
-	if _, err := s.jobs.SetRun(ctx, c, to); err != nil {
+func (s *Service) move(ctx context.Context, c avanak.Campaign, from, to avanak.Run) (avanak.Campaign, avanak.Progress, error) {
+	if _, err := s.jobs.SetRun(ctx, c, from, to); err != nil {
 		return avanak.Campaign{}, avanak.Progress{}, err
 	}
 	return s.own(ctx, c.Tenant, c.ID)

@@ -18,7 +18,7 @@ type Jobs interface {
 	Campaigns(ctx context.Context, before time.Time, limit int) ([]string, error)
 	BeginLoad(ctx context.Context, id, token string) (*queue.Load, error)
 	OpenWindow(ctx context.Context, id string, from, until time.Time) error
-	SetRun(ctx context.Context, c avanak.Campaign, to avanak.Run) (avanak.Run, error)
+	SetRun(ctx context.Context, c avanak.Campaign, from, to avanak.Run) (avanak.Run, error)
 	Results(ctx context.Context, id string, from uint32) iter.Seq2[avanak.Recipient, error]
 	PushMessage(ctx context.Context, m avanak.Message, fingerprint string) (created bool, err error)
 	Message(ctx context.Context, id string) (avanak.MessageStatus, error)

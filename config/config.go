@@ -51,6 +51,9 @@ type Log struct {
 // Dispatcher holds what an operator may set of dispatching.
 type Dispatcher struct {
 	Drain time.Duration `yaml:"drain"` // how long running calls may go on after SIGTERM
+	// Redial is the least time before an attempt whose end is not known is followed by another (on_uncertain: redial): as
+	// long as a phone may ring for the lost one.
+	Redial time.Duration `yaml:"redial"`
 }
 
 // Media holds what an operator may set of play-out.
@@ -93,7 +96,7 @@ func Default() Config {
 		Env: "development", Node: hostName(), Data: "avanak-data",
 		HTTP: Listener{Listen: "127.0.0.1:8080"}, Admin: Listener{Listen: "127.0.0.1:9090"},
 		Log:        Log{Level: "info", Format: "text"},
-		Dispatcher: Dispatcher{Drain: dispatcher.DefaultConfig().Drain},
+		Dispatcher: Dispatcher{Drain: dispatcher.DefaultConfig().Drain, Redial: dispatcher.DefaultConfig().Redial},
 		Media:      Media{LeadIn: media.DefaultLeadIn},
 		Sandbox:    Sandbox{CPS: 20, Channels: 300},
 	}
@@ -135,14 +138,14 @@ func (l Log) SlogLevel() slog.Level {
 // QueueConfig returns the queue's settings.
 func (c Config) QueueConfig() queue.Config {
 	q := queue.DefaultConfig()
-	q.Node = c.Node
+	q.Node, q.Redial = c.Node, c.Dispatcher.Redial
 	return q
 }
 
 // DispatcherConfig returns the dispatcher's settings.
 func (c Config) DispatcherConfig() dispatcher.Config {
 	d := dispatcher.DefaultConfig()
-	d.Drain = c.Dispatcher.Drain
+	d.Drain, d.Redial = c.Dispatcher.Drain, c.Dispatcher.Redial
 	return d
 }
 

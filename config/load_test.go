@@ -32,6 +32,7 @@ var mistakes = []struct{ file, want string }{
 	{"data_outside", `1: data: invalid: must be a directory`},
 	{"drain_too_long", `2: dispatcher.drain: invalid: drain must be 0s to 1h0m0s`},
 	{"duplicate_trunk_name", `8: trunks[1].name: invalid: two trunks are named carrier`},
+	{"redial_too_short", `2: dispatcher.redial: invalid: must be 1s to 1h`},
 	{"duration_without_unit", `2: dispatcher.drain: invalid: must be a duration such as 500ms, 30s or 2m`},
 	{"emergency_caller", `7: trunks[0].callers[0]: invalid number: emergency and short codes are never called`},
 	{"first_response_too_long", `8: trunks[0].first_response: invalid: must be 100ms to 30s`},
@@ -49,9 +50,9 @@ var mistakes = []struct{ file, want string }{
 	{"overlapping_rtp_wildcard", `10: trunks[1].rtp: invalid: its ports overlap with those of trunk carrier`},
 	{"port_too_large", `4: trunks[0].rtp.max: invalid: must be 0 to 65535`},
 	{"production_without_trunk", ` trunks: invalid: env: production needs a trunk; the sandbox trunk calls nobody`},
-	{"rtp_range_odd_edges", `4: trunks[0].rtp: invalid: 99 port pairs do not carry 100 channels`},
+	{"rtp_range_odd_edges", `4: trunks[0].rtp: invalid: 99 port pairs do not carry 100 channels and the 50 ports that rest after their calls`},
 	{"rtp_range_reversed", `4: trunks[0].rtp: invalid: rtp ports 10199 to 10000 must hold an even port and the odd one above it`},
-	{"rtp_range_too_small", `4: trunks[0].rtp: invalid: 99 port pairs do not carry 100 channels`},
+	{"rtp_range_too_small", `4: trunks[0].rtp: invalid: 99 port pairs do not carry 100 channels and the 50 ports that rest after their calls`},
 	{"rtp_range_without_pair", `4: trunks[0].rtp: invalid: rtp ports 10001 to 10002 must hold an even port and the odd one above it`},
 	{"sandbox_without_channels", `2: sandbox: invalid: trunk sandbox: channels must be 1 to 100000`},
 	{"secret_in_bad_url", `2: redis.url: invalid: must look like redis://host:6379/0, rediss://… or unix:///path`},
@@ -182,7 +183,7 @@ func TestFaultOfTheEnvironmentNamesTheVariable(t *testing.T) {
 func TestTrunkReachesThePartsAsWritten(t *testing.T) {
 	trunk := Trunk{Name: "a", Target: "192.0.2.1:5060", Bind: "127.0.0.1:5070", AdvertiseSIP: "198.51.100.7", CPS: 2.5,
 		Channels: 9, Callers: []string{"+989120009999", "+989120009998"}, NumberFormat: "national",
-		FirstResponse: 3 * time.Second, RTP: RTP{Bind: "127.0.0.1", Min: 10000, Max: 10019}}
+		FirstResponse: 3 * time.Second, RTP: RTP{Bind: "127.0.0.1", Min: 10000, Max: 10039}}
 	c := Default()
 	c.Trunks = []Trunk{trunk}
 	require.NoError(t, c.Validate())
@@ -191,7 +192,7 @@ func TestTrunkReachesThePartsAsWritten(t *testing.T) {
 		[]any{s.Name, s.Target, s.Bind, s.AdvertiseSIP, s.Caller, string(s.NumberFormat), s.FirstResponse})
 	r, err := trunk.PortRange()
 	require.NoError(t, err)
-	require.Equal(t, []any{"127.0.0.1", uint16(10000), uint16(10019)}, []any{r.IP.String(), r.Min, r.Max})
+	require.Equal(t, []any{"127.0.0.1", uint16(10000), uint16(10039)}, []any{r.IP.String(), r.Min, r.Max})
 	p := trunk.Pace()
 	require.Equal(t, []any{"a", 2.5, 9, false}, []any{p.Name, p.CPS, p.Channels, p.Sandbox})
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -31,6 +32,9 @@ func broken(path, format string, args ...any) error {
 func (c Config) Validate() error {
 	if c.Env != "development" && c.Env != "production" {
 		return broken("$.env", "must be development or production")
+	}
+	if c.Dispatcher.Redial < time.Second || c.Dispatcher.Redial > time.Hour {
+		return broken("$.dispatcher.redial", "must be 1s to 1h")
 	}
 	if err := c.QueueConfig().Validate(); err != nil {
 		return fault{"$.node", err}
@@ -129,8 +133,11 @@ func (t Trunk) validate(at string) error {
 		return fault{at + ".rtp", err}
 	}
 	first := (int(r.Min) + 1) &^ 1 // RTP takes even ports, each with the odd one above it
-	if pairs := (int(r.Max) + 1 - first) / 2; r.Max != 0 && pairs < t.Channels {
-		return broken(at+".rtp", "%d port pairs do not carry %d channels", pairs, t.Channels)
+	// A port rests after its call while the channel is free at once.
+	resting := min(t.Channels, int(math.Ceil(t.CPS*media.Quarantine.Seconds())))
+	if pairs := (int(r.Max) + 1 - first) / 2; r.Max != 0 && pairs < t.Channels+resting {
+		return broken(at+".rtp", "%d port pairs do not carry %d channels and the %d ports that rest after their calls", pairs,
+			t.Channels, resting)
 	}
 	return nil
 }

@@ -16,6 +16,9 @@ var (
 	errSuppressed = errors.New("number was suppressed meanwhile")
 )
 
+// notSentWait is when a call is tried again that we could not place.
+const notSentWait = 10 * time.Second
+
 // recheck is how old the answer of the suppression list may be when the INVITE leaves (DESIGN I7 grants a second).
 const recheck = 500 * time.Millisecond
 
@@ -23,11 +26,11 @@ const recheck = 500 * time.Millisecond
 func (d *Dispatcher) attempt(ctx context.Context, t *trunk, c queue.Claim) {
 	defer d.plan.freed(t)
 	defer d.held.drop(c.Held())
+	checked := time.Now() // an answer is as old as its question
 	if !d.mayCall(ctx, c) {
 		return
 	}
-	checked := time.Now()
-	dialled := checked // a record whose answer was lost may be as old as the first try
+	dialled := time.Now() // a record whose answer was lost may be as old as the first try
 	intent, err := d.dial(ctx, c)
 	if err != nil {
 		d.refused(ctx, c, err)
@@ -44,7 +47,7 @@ func (d *Dispatcher) attempt(ctx context.Context, t *trunk, c queue.Claim) {
 	}
 	report.Timeline.Accepted, report.Timeline.Taken = c.Due, c.Taken
 	d.metrics.ended(c, report)
-	d.settle(intent, report)
+	d.settle(ctx, intent, report)
 }
 
 // mayCall is the check of suppression and emergency numbers right before the intent. It fails closed.
@@ -72,6 +75,16 @@ func (d *Dispatcher) skip(ctx context.Context, c queue.Claim, o avanak.Outcome, 
 		d.metrics.errors.WithLabelValues("skip").Inc()
 		d.log.Warn("recipient is not closed; its lease ends by itself", "campaign", c.Job, "err", err)
 	}
+}
+
+// strand closes a message that no trunk here may carry.
+func (d *Dispatcher) strand(c queue.Claim) {
+	// The planner's context may have ended: the claim must not hang until its lease does.
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	defer d.held.drop(c.Held())
+	d.log.Warn("message is closed: no trunk here may carry it", "message", c.Job, "sandbox", c.Order.Sandbox)
+	d.skip(ctx, c, avanak.Failed, "no_trunk")
 }
 
 // dial records the intent. An answer that was lost may mean that the record exists: dial is repeated (it is idempotent)
@@ -110,29 +123,45 @@ func (d *Dispatcher) refused(ctx context.Context, c queue.Claim, err error) {
 
 // lastGate runs immediately before an INVITE leaves: the trunk's pace, and with it what may have changed since the intent.
 func (d *Dispatcher) lastGate(ctx context.Context, t *trunk, c queue.Claim, checked, dialled time.Time) error {
+	stale := func() bool { return age(dialled) > d.cfg.Stale || !d.held.keeps(c.Held()) }
 	return t.gate.Pass(ctx, func() error {
-		if time.Since(checked) > recheck {
-			suppressed, err := d.suppressed.Has(ctx, c.Number)
-			if err != nil {
-				return err
-			}
-			if suppressed {
-				return errSuppressed
-			}
+		if stale() {
+			return errStale // asked first, so that the dead do not keep the living waiting
 		}
-		if time.Since(dialled) > d.cfg.Stale || !d.held.keeps(c.Held()) {
-			return errStale
+		if age(checked) > recheck {
+			asked := time.Now()
+			suppressed, err := d.suppressed.Has(ctx, c.Number)
+			switch {
+			case err != nil:
+				return err
+			case suppressed:
+				return errSuppressed
+			case age(asked) > recheck || stale():
+				return errStale
+			}
 		}
 		return nil
 	})
 }
 
+// age is how long ago t was: by the clock that no setting moves, or by the wall's where the host slept meanwhile.
+func age(t time.Time) time.Duration {
+	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
+}
+
+// lastTries is how long a settlement is tried again once the drain limit is over: longer than the embedded store takes to
+// come back, shorter than an operator's patience. What stays unsettled is uncertain, and no more than that.
+const lastTries = 15 * time.Second
+
 // settle closes the attempt, as long as it takes: what rang must be recorded. Redis being away delays it; the lease
-// lasts while the heartbeats go on.
-func (d *Dispatcher) settle(i queue.Intent, r avanak.Report) {
+// lasts while the heartbeats go on. calls is the context that ended calls at the drain limit.
+func (d *Dispatcher) settle(calls context.Context, i queue.Intent, r avanak.Report) {
 	// Must outlive the cancelled call; ends when Redis answers, or long after the lease is lost.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
+	defer context.AfterFunc(calls, func() {
+		time.AfterFunc(lastTries, cancel)
+	})()
 	retryAt := d.retryAt(i, r)
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
 		found, err := d.jobs.Settle(ctx, i, r, retryAt)
@@ -163,9 +192,13 @@ func (d *Dispatcher) retryAt(i queue.Intent, r avanak.Report) time.Time {
 		charged++
 	}
 	if o == avanak.Uncertain && c.Order.OnUncertain == avanak.Redial {
-		return time.Now().Add(c.Order.Ring) // by then a callee who is ringing unknown to us rings no more
+		return time.Now().Add(max(c.Order.Ring, d.cfg.Redial))
 	}
 	wait, again := c.Order.Retry.Next(o, i.Attempt(), charged)
+	if r.Timeline.Invited.IsZero() && o == avanak.Congestion {
+		// Nothing left: that is our fault, and no policy of the customer's makes the recipient pay for it.
+		wait, again = max(wait, notSentWait), true
+	}
 	if !again {
 		return time.Time{}
 	}

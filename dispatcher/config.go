@@ -22,6 +22,9 @@ type Config struct {
 	// a process that was stopped and continued does not call on a lease that somebody else has taken up, and below the
 	// queue's Guard, so that no INVITE leaves after the window's end.
 	Stale time.Duration
+	// Redial is the least time before an attempt whose end is not known is followed by another: a phone that rings for the
+	// lost one rings until the carrier's own timer ends it (RFC 3261 section 16.6: more than three minutes).
+	Redial time.Duration
 	// Drain is how long running calls may go on after a shutdown began; then they are ended.
 	Drain time.Duration
 	// KeepEvents is how long the event stream reaches back.
@@ -31,7 +34,7 @@ type Config struct {
 // DefaultConfig returns settings that fit the queue's defaults.
 func DefaultConfig() Config {
 	return Config{Prefetch: 16, Heartbeat: 3 * time.Second, Look: 500 * time.Millisecond, Reap: 2 * time.Second,
-		Stale: 4 * time.Second, Drain: time.Minute, KeepEvents: 24 * time.Hour}
+		Stale: 4 * time.Second, Redial: 3 * time.Minute, Drain: time.Minute, KeepEvents: 24 * time.Hour}
 }
 
 // Validate names the first rule that the settings break.
@@ -45,6 +48,7 @@ func (c Config) Validate() error {
 		{"look", c.Look, 10 * time.Millisecond, time.Minute},
 		{"reap", c.Reap, 100 * time.Millisecond, time.Minute},
 		{"stale", c.Stale, 100 * time.Millisecond, time.Minute},
+		{"redial", c.Redial, time.Second, time.Hour},
 		{"drain", c.Drain, 0, time.Hour},
 		{"keep_events", c.KeepEvents, time.Minute, 90 * 24 * time.Hour},
 	} {

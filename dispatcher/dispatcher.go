@@ -74,7 +74,7 @@ type Dispatcher struct {
 	log        *slog.Logger
 	metrics    *metrics
 
-	fault  atomic.Int64 // when Redis last did not serve us, Unix ns
+	fault  atomic.Pointer[time.Time] // when Redis last did not serve us
 	trunks []*trunk
 	held   *holdings
 	known  sync.Map // campaign id → avanak.Campaign, of those that are active
@@ -135,6 +135,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	left := d.plan.run(ctx, drain)
 	d.fetch.Wait()
 	d.release(append(left, d.plan.leftovers()...))
+	d.fetch.Wait() // the last news may have begun some more
 	d.awaitCalls(endCalls)
 	endUpkeep()
 	keepers.Wait()

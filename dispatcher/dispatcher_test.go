@@ -264,14 +264,60 @@ func TestRetryAtSpreadsAndHonoursRetryAfter(t *testing.T) {
 	require.NoError(t, err)
 	within := func(o avanak.Outcome, after, low, high time.Duration) {
 		t.Helper()
-		wait := time.Until(r.d.retryAt(i, avanak.Report{Result: avanak.Result{Outcome: o}, RetryAfter: after}))
+		wait := time.Until(r.d.retryAt(i, avanak.Report{Result: avanak.Result{Outcome: o}, RetryAfter: after,
+			Timeline: avanak.Timeline{Invited: time.Now()}}))
 		require.Greater(t, wait, low-time.Second)
 		require.Less(t, wait, high+time.Second)
 	}
 	within(avanak.Busy, 0, 10*time.Second, 11*time.Second)
 	within(avanak.Congestion, 30*time.Second, 30*time.Second, 33*time.Second)
 	within(avanak.Congestion, 100*time.Hour, 5*time.Minute, 330*time.Second)
+	within(avanak.Uncertain, 0, 3*time.Minute, 3*time.Minute)
+	r.d.cfg.Redial = time.Second
 	within(avanak.Uncertain, 0, 7*time.Second, 7*time.Second)
+	ours := avanak.Report{Result: avanak.Result{Outcome: avanak.Congestion}}
+	require.Greater(t, time.Until(r.d.retryAt(i, ours)), notSentWait-time.Second, "nothing left: our fault, our patience")
 	require.True(t, r.d.retryAt(i, avanak.Report{Result: avanak.Result{Outcome: avanak.Rejected}}).IsZero())
 	require.True(t, r.d.retryAt(i, avanak.Report{Result: avanak.Result{Outcome: avanak.Completed}}).IsZero())
+}
+
+func TestDrainEndsWhileRedisIsAway(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Drain = 100 * time.Millisecond })
+	answer := make(chan struct{})
+	r.carrier.answer = func(context.Context, queue.Intent) avanak.Outcome {
+		<-answer
+		return avanak.Completed
+	}
+	r.run()
+	r.campaign(2, nil)
+	r.eventually(func() bool { return r.carrier.live.Load() == 2 }, "calls are up")
+	r.mini.SetError("LOADING Redis is loading the dataset in memory")
+	close(answer)
+	r.stop() // the rig gives Run a minute
+	r.mini.SetError("")
+}
+
+// DESIGN I7: an answer of the list is as old as its question, however long it was on its way.
+func TestSlowSuppressionAnswerIsNotTrusted(t *testing.T) {
+	r := newRig(t, nil)
+	c := r.campaign(1, nil)
+	claims, err := r.queue.Claim(t.Context(), c, 1)
+	require.NoError(t, err)
+	r.d.held.add(claims[0].Held())
+	r.d.suppressed = slowList{}
+	now := time.Now()
+	require.ErrorIs(t, r.d.lastGate(t.Context(), r.d.trunks[0], claims[0], now.Add(-recheck-time.Second), now), errStale)
+}
+
+// slowList says no, late.
+type slowList struct{}
+
+func (slowList) Has(ctx context.Context, _ avanak.Number) (bool, error) {
+	sleep(ctx, recheck+50*time.Millisecond)
+	return false, nil
+}
+
+func TestAgeCountsAHostsSleep(t *testing.T) {
+	require.Greater(t, age(time.Now().Round(0).Add(-time.Hour)), 59*time.Minute)
+	require.Less(t, age(time.Now()), time.Minute)
 }

@@ -168,7 +168,14 @@ func (p *planner) claimFast(partition int) {
 	}
 	p.post(func(time.Time) {
 		delete(p.fetching, partition)
-		p.fast = append(p.fast, claims...)
+		for _, c := range claims {
+			if p.carried(c) {
+				p.fast = append(p.fast, c)
+				continue
+			}
+			// It would wait for ever, and others behind it: it was accepted for the sandbox, say, and trunks came since.
+			p.d.fetch.Go(func() { p.d.strand(c) })
+		}
 		if err != nil {
 			p.note(err)
 			return // the next look finds it again

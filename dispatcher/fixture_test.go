@@ -168,7 +168,7 @@ func (r *rig) campaign(n int, change func(*avanak.Campaign)) avanak.Campaign {
 
 func (r *rig) setRun(c avanak.Campaign, to avanak.Run) {
 	r.t.Helper()
-	_, err := r.queue.SetRun(r.t.Context(), c, to)
+	_, err := r.queue.SetRun(r.t.Context(), c, "", to)
 	require.NoError(r.t, err)
 }
 

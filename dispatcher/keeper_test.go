@@ -49,11 +49,11 @@ func TestLeasesOfASilentNodeAreTakenUp(t *testing.T) {
 
 func TestNoLeaseIsTakenUpRightAfterAnOutage(t *testing.T) {
 	r := newRig(t, nil)
-	now := time.Now()
-	require.True(t, r.d.settledSince(now), "nothing known against it")
+	require.True(t, r.d.settledSince(), "nothing known against it")
 	r.d.faulted()
-	require.False(t, r.d.settledSince(time.Now()))
-	require.True(t, r.d.settledSince(time.Now().Add(2*r.d.cfg.Heartbeat)))
+	require.False(t, r.d.settledSince())
+	r.d.fault.Store(new(time.Now().Add(-2 * r.d.cfg.Heartbeat)))
+	require.True(t, r.d.settledSince())
 }
 
 func TestUpkeepOpensAndClosesWindows(t *testing.T) {
@@ -72,4 +72,26 @@ func TestUpkeepOpensAndClosesWindows(t *testing.T) {
 	claims, err := r.queue.Claim(t.Context(), c, 1)
 	require.NoError(t, err)
 	require.Len(t, claims, 1)
+}
+
+// A process that was stopped and continued, or a clock that was set forward: Redis was never away, and all of the node's
+// leases are over at once.
+func TestANodeDoesNotTakeUpItsOwnCalls(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Heartbeat, c.Reap = time.Minute, 100*time.Millisecond })
+	hold := make(chan struct{})
+	r.carrier.answer = func(context.Context, queue.Intent) avanak.Outcome {
+		<-hold
+		return avanak.Completed
+	}
+	r.run()
+	c := r.campaign(2, func(c *avanak.Campaign) { c.OnUncertain, c.Retry.MaxAttempts = avanak.Redial, 2 })
+	r.eventually(func() bool { return r.carrier.live.Load() == 2 }, "calls are up")
+	r.d.fault.Store(nil)
+	r.mini.SetTime(time.Now().Add(queue.DefaultConfig().DialTTL + time.Second))
+	before := r.renewals()
+	r.eventually(func() bool { return r.renewals() > before }, "the reaper has been by, and renewed first")
+	require.Equal(t, 2, r.progress(c).States[avanak.Dialling])
+	close(hold)
+	require.Equal(t, 2, r.done(c).States[avanak.Delivered])
+	require.Len(t, r.carrier.calls(), 2)
 }

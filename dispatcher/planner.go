@@ -168,6 +168,11 @@ func (p *planner) next(now time.Time) (queue.Claim, *trunk, time.Duration) {
 // carries tells whether a trunk may carry this call at all: test calls stay on the sandbox, real ones off it.
 func (p *planner) carries(t *trunk, c queue.Claim) bool { return t.Sandbox == c.Order.Sandbox }
 
+// carried tells whether any trunk may carry this call.
+func (p *planner) carried(c queue.Claim) bool {
+	return slices.ContainsFunc(p.d.trunks, func(t *trunk) bool { return p.carries(t, c) })
+}
+
 // route finds a trunk that may carry the call now, or says how long until one may.
 func (p *planner) route(now time.Time, c queue.Claim) (*trunk, time.Duration) {
 	wait := idle

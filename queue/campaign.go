@@ -27,7 +27,8 @@ func (q *Queue) CreateCampaign(ctx context.Context, c avanak.Campaign, fingerpri
 	k := keysOf(c.ID)
 	charged, recorded := c.Retry.Limits()
 	code, err := q.runInt(ctx, "create", []string{k.hash, k.all()}, q.clock, c.ID, schema, c.Tenant, spec, fingerprint,
-		charged, recorded, string(c.OnUncertain), c.Created.UnixMilli(), c.Ring.Milliseconds())
+		charged, recorded, string(c.OnUncertain), c.Created.UnixMilli(),
+		max(c.Ring, q.cfg.Redial).Milliseconds())
 	if err != nil {
 		return false, err
 	}
@@ -123,10 +124,12 @@ func (q *Queue) Campaigns(ctx context.Context, before time.Time, limit int) ([]s
 }
 
 // SetRun starts (Running), pauses, resumes (Running) or cancels a campaign and returns the run state that it is in: Done
-// where a start found nobody left to call. A move that its state does not allow is avanak.ErrConflict.
-func (q *Queue) SetRun(ctx context.Context, c avanak.Campaign, to avanak.Run) (avanak.Run, error) {
+// where a start found nobody left to call. A move that its state does not allow is avanak.ErrConflict; so is one from
+// another state than from, where that is named: a start that comes twice must not undo a pause in between.
+func (q *Queue) SetRun(ctx context.Context, c avanak.Campaign, from, to avanak.Run) (avanak.Run, error) {
 	k := keysOf(c.ID)
-	code, rest, err := q.runCode(ctx, "run", []string{k.hash, k.dir(), k.events()}, q.clock, c.ID, c.Tenant, string(to))
+	code, rest, err := q.runCode(ctx, "run", []string{k.hash, k.dir(), k.events()}, q.clock, c.ID, c.Tenant, string(to),
+		string(from))
 	if err != nil {
 		return "", err
 	}

@@ -64,7 +64,7 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 		ctx := t.Context()
 		_, err := f.CreateCampaign(ctx, c, "fp")
 		require.NoError(t, err)
-		_, err = f.SetRun(ctx, c, avanak.Running)
+		_, err = f.SetRun(ctx, c, "", avanak.Running)
 		require.ErrorIs(t, err, avanak.ErrConflict, "nobody to call")
 
 		f.load(c, numbers(1, SegmentSize-1), make([]avanak.State, SegmentSize-1), 2)
@@ -74,7 +74,7 @@ func TestLoadIsAllOrNothing(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, broken.Append(ctx, numbers(50_000, 3), make([]avanak.State, 3)))
 		require.Equal(t, SegmentSize-1, f.progress(c).Recipients)
-		_, err = f.SetRun(ctx, c, avanak.Running)
+		_, err = f.SetRun(ctx, c, "", avanak.Running)
 		require.ErrorIs(t, err, avanak.ErrConflict)
 
 		// A later upload takes its place: the earlier one has lost its right.
@@ -128,9 +128,9 @@ func TestRunMoves(t *testing.T) {
 		for from, want := range allowed {
 			for i, to := range moves {
 				c := f.campaign(1, nil)
-				_, err := f.SetRun(t.Context(), c, from)
+				_, err := f.SetRun(t.Context(), c, "", from)
 				require.NoError(t, err)
-				got, err := f.SetRun(t.Context(), c, to)
+				got, err := f.SetRun(t.Context(), c, "", to)
 				if want[i] {
 					require.NoError(t, err, "%s to %s", from, to)
 					require.Equal(t, to, got)
@@ -140,7 +140,7 @@ func TestRunMoves(t *testing.T) {
 				}
 			}
 		}
-		_, err := f.SetRun(t.Context(), spec(f.now), avanak.Paused)
+		_, err := f.SetRun(t.Context(), spec(f.now), "", avanak.Paused)
 		require.ErrorIs(t, err, avanak.ErrNotFound)
 	})
 }
@@ -151,7 +151,7 @@ func TestCampaignOfSuppressedNumbersIsDoneAtItsStart(t *testing.T) {
 		_, err := f.CreateCampaign(t.Context(), c, "fp")
 		require.NoError(t, err)
 		f.load(c, numbers(1, 2), []avanak.State{avanak.IsSuppressed, avanak.IsSuppressed}, 0)
-		run, err := f.SetRun(t.Context(), c, avanak.Running)
+		run, err := f.SetRun(t.Context(), c, "", avanak.Running)
 		require.NoError(t, err)
 		require.Equal(t, avanak.Done, run)
 		active, err := f.Active(t.Context())
@@ -164,16 +164,16 @@ func TestPauseAndCancelBindClaimAndDial(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture) {
 		c := f.campaign(5, nil)
 		held := f.claim(c, 2)
-		_, err := f.SetRun(t.Context(), c, avanak.Paused)
+		_, err := f.SetRun(t.Context(), c, "", avanak.Paused)
 		require.NoError(t, err)
 		_, err = f.Claim(t.Context(), c, 1)
 		require.ErrorIs(t, err, ErrPaused)
 		_, err = f.Dial(t.Context(), held[0])
 		require.ErrorIs(t, err, ErrPaused)
-		_, err = f.SetRun(t.Context(), c, avanak.Running)
+		_, err = f.SetRun(t.Context(), c, "", avanak.Running)
 		require.NoError(t, err)
 		i := f.dial(held[0])
-		_, err = f.SetRun(t.Context(), c, avanak.CancelledRun)
+		_, err = f.SetRun(t.Context(), c, "", avanak.CancelledRun)
 		require.NoError(t, err)
 		_, err = f.Dial(t.Context(), held[1])
 		require.ErrorIs(t, err, ErrCancelled)
@@ -202,7 +202,7 @@ func TestCancelledCampaignIsLetGoOfWhenItsClaimsAreBack(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture) {
 		c := f.campaign(3, nil)
 		held := f.claim(c, 2)
-		_, err := f.SetRun(t.Context(), c, avanak.CancelledRun)
+		_, err := f.SetRun(t.Context(), c, "", avanak.CancelledRun)
 		require.NoError(t, err)
 		require.NoError(t, f.Release(t.Context(), held...))
 		require.Zero(t, f.reap(c))

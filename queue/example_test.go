@@ -86,6 +86,6 @@ func prepare(ctx context.Context, q *queue.Queue, c avanak.Campaign) error {
 	if err := q.OpenWindow(ctx, c.ID, c.Created.Add(-time.Minute), c.Created.Add(time.Hour)); err != nil {
 		return err
 	}
-	_, err = q.SetRun(ctx, c, avanak.Running)
+	_, err = q.SetRun(ctx, c, "", avanak.Running)
 	return err
 }

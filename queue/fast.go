@@ -27,7 +27,7 @@ func (q *Queue) PushMessage(ctx context.Context, m avanak.Message, fingerprint s
 	charged, recorded := m.Retry.Limits()
 	code, err := q.runInt(ctx, "fast_push", []string{s.message(m.ID), s.queue()}, m.ID, schema, m.Tenant, spec, fingerprint,
 		m.Accepted.UnixMilli(), m.Expires.UnixMilli(), open.UnixMilli(), until.UnixMilli(), charged, recorded,
-		string(m.OnUncertain), q.cfg.FastLimit, m.Ring.Milliseconds())
+		string(m.OnUncertain), q.cfg.FastLimit, max(m.Ring, q.cfg.Redial).Milliseconds())
 	if err != nil {
 		return false, err
 	}

@@ -37,7 +37,9 @@ func both(t *testing.T, test func(t *testing.T, f *fixture)) {
 
 func newFixture(t tester, rdb redis.UniversalClient) *fixture {
 	t.Helper()
-	q, err := New(DefaultConfig(), rdb)
+	cfg := DefaultConfig()
+	cfg.Redial = 0 // a redial waits for the ring limit alone
+	q, err := New(cfg, rdb)
 	require.NoError(t, err)
 	require.NoError(t, q.Prepare(t.Context()))
 	f := &fixture{Queue: q, t: t, now: time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)}
@@ -92,7 +94,7 @@ func (f *fixture) campaign(n int, change func(*avanak.Campaign)) avanak.Campaign
 	require.True(f.t, created)
 	f.load(c, numbers(1, n), make([]avanak.State, n), 0)
 	require.NoError(f.t, f.OpenWindow(ctx, c.ID, f.now.Add(-time.Hour), f.now.Add(24*time.Hour)))
-	run, err := f.SetRun(ctx, c, avanak.Running)
+	run, err := f.SetRun(ctx, c, "", avanak.Running)
 	require.NoError(f.t, err)
 	require.Equal(f.t, avanak.Running, run)
 	return c

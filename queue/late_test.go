@@ -83,7 +83,7 @@ func TestCancelStopsRedialAndRetry(t *testing.T) {
 		c := f.campaign(2, func(c *avanak.Campaign) { c.OnUncertain = avanak.Redial })
 		claims := f.claim(c, 2)
 		silent, busy := f.dial(claims[0]), f.dial(claims[1])
-		_, err := f.SetRun(t.Context(), c, avanak.CancelledRun)
+		_, err := f.SetRun(t.Context(), c, "", avanak.CancelledRun)
 		require.NoError(t, err)
 		s, err := f.Settle(t.Context(), busy, avanak.Report{Result: avanak.Result{Outcome: avanak.Busy}}, f.now.Add(time.Second))
 		require.NoError(t, err)
@@ -136,5 +136,45 @@ func TestSkipKeepsTheDoubt(t *testing.T) {
 		require.Equal(t, avanak.Delivered, f.results(c)[0].State)
 		require.Equal(t, avanak.Delivered, f.status(m).State)
 		f.audit(c)
+	})
+}
+
+// The redial is claimed and waits in a planner when the true outcome comes: who has heard it is not called again.
+func TestLateOutcomeGoesBeforeAClaimedRedial(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		c := f.campaign(1, func(c *avanak.Campaign) { c.OnUncertain = avanak.Redial })
+		m := f.push(func(m *avanak.Message) { m.OnUncertain = avanak.Redial })
+		lost := []Intent{f.dial(f.claim(c, 1)[0]), f.dial(f.claimFast(1)[0])}
+		f.advance(f.cfg.DialTTL)
+		require.Equal(t, Reaped{Uncertain: 2}, f.reap(c))
+		f.ringOut(c)
+		redials := []Claim{f.claim(c, 1)[0], f.claimFast(1)[0]}
+		for i := range lost {
+			require.Equal(t, SettledLate, f.settle(lost[i], avanak.Completed))
+			_, err := f.Dial(t.Context(), redials[i])
+			require.Error(t, err)
+		}
+		require.Equal(t, avanak.Delivered, f.results(c)[0].State)
+		require.Equal(t, avanak.Delivered, f.status(m).State)
+		require.Equal(t, avanak.Done, f.progress(c).Run)
+		f.audit(c)
+		f.auditMessage(m)
+	})
+}
+
+func TestRepeatedStartDoesNotUndoAPause(t *testing.T) {
+	both(t, func(t *testing.T, f *fixture) {
+		c := f.campaign(1, nil)
+		run, err := f.SetRun(t.Context(), c, avanak.Loading, avanak.Running)
+		require.NoError(t, err, "the same start again")
+		require.Equal(t, avanak.Running, run)
+		_, err = f.SetRun(t.Context(), c, "", avanak.Paused)
+		require.NoError(t, err)
+		_, err = f.SetRun(t.Context(), c, avanak.Loading, avanak.Running)
+		require.ErrorIs(t, err, avanak.ErrConflict)
+		require.Equal(t, avanak.Paused, f.progress(c).Run)
+		run, err = f.SetRun(t.Context(), c, avanak.Paused, avanak.Running)
+		require.NoError(t, err)
+		require.Equal(t, avanak.Running, run)
 	})
 }

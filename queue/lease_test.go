@@ -47,7 +47,7 @@ func TestClaimCrossesSegmentsAndPassesSuppressedOver(t *testing.T) {
 		}
 		f.load(c, numbers(1, n), states, 0)
 		require.NoError(t, f.OpenWindow(t.Context(), c.ID, f.now, f.now.Add(time.Hour)))
-		_, err = f.SetRun(t.Context(), c, avanak.Running)
+		_, err = f.SetRun(t.Context(), c, "", avanak.Running)
 		require.NoError(t, err)
 		var got []uint32
 		for range n/2000 + 2 { // a call looks at 2000 at most

@@ -107,7 +107,7 @@ func (m *machine) upload(rt *rapid.T) {
 
 func (m *machine) move(rt *rapid.T, to avanak.Run) {
 	legal := m.model.setRun(to)
-	got, err := m.SetRun(rt.Context(), m.c, to)
+	got, err := m.SetRun(rt.Context(), m.c, "", to)
 	if !legal {
 		require.ErrorIs(rt, err, avanak.ErrConflict)
 		return

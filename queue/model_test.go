@@ -149,7 +149,7 @@ func (m *model) settle(i Intent, o avanak.Outcome, wait time.Duration) (Settled,
 	late := false
 	if r.lease.token != i.claim.Token || !r.lease.dialled {
 		switch {
-		case r.lease.token != 0 || r.attempts != i.attempt:
+		case r.attempts != i.attempt || r.lease.token != 0 && (r.lease.dialled || !r.uncertain):
 			return 0, ErrFenced
 		case !r.uncertain || o == avanak.Uncertain:
 			return SettledDup, nil

@@ -35,7 +35,7 @@ func TestWorkInHandIsFinishedOutOfMemory(t *testing.T) {
 		done[name] = true
 	}
 	for _, to := range []avanak.Run{avanak.Paused, avanak.Running} { // whoever wants to stop it must be able to
-		_, err := f.SetRun(ctx, c, to)
+		_, err := f.SetRun(ctx, c, "", to)
 		tried("run", err)
 	}
 	_, err := f.Dial(ctx, bulk[2])
@@ -48,6 +48,7 @@ func TestWorkInHandIsFinishedOutOfMemory(t *testing.T) {
 	tried("fast_settle", err)
 	tried("skip", f.Skip(ctx, bulk[3], avanak.Suppressed))
 	tried("fast_skip", f.Skip(ctx, fast[3], avanak.Suppressed))
+	tried("window", f.OpenWindow(ctx, c.ID, f.now.Add(-time.Hour), f.now.Add(24*time.Hour)))
 	tried("release", f.Release(ctx, bulk[4]))
 	tried("fast_release", f.Release(ctx, fast[5]))
 	lost, err := f.Extend(ctx, []Held{bulk[2].Held(), fast[2].Held()})

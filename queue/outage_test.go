@@ -74,7 +74,7 @@ func (f *fixture) methods(loading, c avanak.Campaign, m avanak.Message, load *Lo
 		"CreateCampaign": func(ctx context.Context) error { _, err := f.CreateCampaign(ctx, spec(f.now), "fp"); return err },
 		"Campaign":       func(ctx context.Context) error { _, _, err := f.Campaign(ctx, c.ID); return err },
 		"Campaigns":      func(ctx context.Context) error { _, err := f.Campaigns(ctx, time.Time{}, 1); return err },
-		"SetRun":         func(ctx context.Context) error { _, err := f.SetRun(ctx, c, avanak.Paused); return err },
+		"SetRun":         func(ctx context.Context) error { _, err := f.SetRun(ctx, c, "", avanak.Paused); return err },
 		"OpenWindow":     func(ctx context.Context) error { return f.OpenWindow(ctx, c.ID, f.now, f.now) },
 		"Active":         func(ctx context.Context) error { _, err := f.Active(ctx); return err },
 		"BeginLoad":      func(ctx context.Context) error { _, err := f.BeginLoad(ctx, loading.ID, "later"); return err },

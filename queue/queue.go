@@ -19,6 +19,7 @@ type Config struct {
 	Node      string        // names this process in leases; letters, digits, '-' and '.'
 	ClaimTTL  time.Duration // a claim that is not dialled goes back after this
 	DialTTL   time.Duration // a dialled attempt whose node falls silent is uncertain after this; heartbeats renew it
+	Redial    time.Duration // least wait before an attempt that was reaped is followed by another, where the job wants one
 	Guard     time.Duration // how long before the window's end the last call may be dialled
 	FastLimit int           // most messages that wait in one partition's shard of the fast lane
 	Retention time.Duration // how long the record of a finished message is kept
@@ -26,7 +27,7 @@ type Config struct {
 
 // DefaultConfig returns settings for one node.
 func DefaultConfig() Config {
-	return Config{Node: "node", ClaimTTL: 10 * time.Second, DialTTL: 12 * time.Second, Guard: 5 * time.Second,
+	return Config{Node: "node", ClaimTTL: 10 * time.Second, DialTTL: 12 * time.Second, Redial: 3 * time.Minute, Guard: 5 * time.Second,
 		FastLimit: 10_000, Retention: 30 * 24 * time.Hour}
 }
 
@@ -39,6 +40,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("%w: node must be 1 to 64 letters, digits, '-' or '.'", avanak.ErrInvalid)
 	case c.ClaimTTL < time.Second || c.DialTTL < time.Second:
 		return fmt.Errorf("%w: lease times must be at least 1s", avanak.ErrInvalid)
+	case c.Redial < 0 || c.Redial > time.Hour:
+		return fmt.Errorf("%w: redial must be 0s to 1h", avanak.ErrInvalid)
 	case c.Guard < 0 || c.Guard > time.Minute:
 		return fmt.Errorf("%w: guard must be 0s to 1m", avanak.ErrInvalid)
 	case c.FastLimit < 1:

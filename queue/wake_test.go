@@ -46,9 +46,9 @@ func TestWakesNameThePartitionThatHasWork(t *testing.T) {
 			}
 		})
 		require.Equal(t, avanak.PartitionOf(c.ID), next(), "started")
-		_, err = f.SetRun(ctx, c, avanak.Paused)
+		_, err = f.SetRun(ctx, c, "", avanak.Paused)
 		require.NoError(t, err)
-		_, err = f.SetRun(ctx, c, avanak.Running)
+		_, err = f.SetRun(ctx, c, "", avanak.Running)
 		require.NoError(t, err)
 		require.Equal(t, avanak.PartitionOf(c.ID), next(), "resumed")
 		require.Empty(t, woken)

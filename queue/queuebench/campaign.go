@@ -46,7 +46,7 @@ func load(ctx context.Context, q *queue.Queue, n int) (avanak.Campaign, error) {
 	if err := q.OpenWindow(ctx, c.ID, now.Add(-time.Hour), now.Add(24*time.Hour)); err != nil {
 		return c, err
 	}
-	_, err = q.SetRun(ctx, c, avanak.Running)
+	_, err = q.SetRun(ctx, c, "", avanak.Running)
 	return c, err
 }
 

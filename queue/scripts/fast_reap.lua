@@ -17,7 +17,7 @@ for _, id in ipairs(late) do
     requeued = requeued + 1
   elseif h[1] == 'd' then
     local attempts, to = tonumber(h[2]), UNCERTAIN
-    local due = now + tonumber(h[11])
+    local due = now + tonumber(h[11] or 180000)
     redis.call('HSET', m, 'result', string.char(9) .. string.rep('\0', 15))
     if h[6] == 'redial' and due < tonumber(h[7]) and attempts < tonumber(h[5]) and
        attempts - tonumber(h[3]) < tonumber(h[4]) then

@@ -10,7 +10,8 @@ if not h[1] then return -1 end
 local now, kind, attempts = clock(ARGV[1]), 'closed', tonumber(h[3])
 if attempts ~= tonumber(ARGV[4]) then return -1 end
 if h[1] ~= ARGV[3] or h[2] ~= 'd' then
-  if h[2] ~= '' then return -1 end
+  -- A redial that was claimed, but not dialled: the true outcome of the lost attempt still goes before it.
+  if h[2] ~= '' and not (h[2] == 'c' and string.byte(h[5], 1) == 9) then return -1 end
   if string.byte(h[5], 1) ~= 9 or ARGV[5] == '9' then return 2 end
   kind = 'late'
 end

@@ -24,7 +24,7 @@ for _, ord in ipairs(late) do
     if h[2] == 'redial' and h[1] ~= 'cancelled' and attempts < tonumber(h[4]) and
        attempts - keep < tonumber(h[3]) then
       to = RETRY_WAIT
-      local due = int(math.ceil((now + tonumber(h[5])) / 1000))
+      local due = int(math.ceil((now + tonumber(h[5] or 180000)) / 1000))
       redis.call('RPUSH', KEYS[1] .. ':rb:' .. due, ord)
       redis.call('ZADD', KEYS[1] .. ':rbz', due, due)
     end

@@ -9,6 +9,8 @@ local token, stage, attempt = read_lease(KEYS[3], ARGV[4])
 local ord, now = tonumber(ARGV[4]), clock(ARGV[1])
 local state, attempts = read_state(KEYS[1], ord)
 local old = read_result(KEYS[1], ord)
+-- A redial that was claimed, but not dialled: the true outcome of the lost attempt still goes before it.
+if token and stage == 'c' and attempts == tonumber(ARGV[6]) and string.byte(old, 1) == 9 then token = nil end
 local ours = token == ARGV[5] and stage == 'd' and attempt == tonumber(ARGV[6])
 local kind = 'closed'
 -- A dialling byte without a lease is an orphan that no script leaves behind; its owner may still close it.

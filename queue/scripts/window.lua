@@ -1,4 +1,4 @@
--- window: when calls of a campaign may start, computed from its Window by whoever runs the schedule.
+-- window (allow-oom): when calls of a campaign may start, computed from its Window by whoever runs the schedule.
 -- KEYS  1 campaign hash
 -- ARGV  1 open from, ms  2 open until, ms
 -- Returns 1 set, 0 no such campaign.
