@@ -24,7 +24,8 @@ const recheck = 500 * time.Millisecond
 
 // attempt sees one claim through: suppression, intent, call, settlement. It owns one channel of t.
 func (d *Dispatcher) attempt(ctx context.Context, t *trunk, c queue.Claim) {
-	defer d.plan.freed(t)
+	var report avanak.Report // zero while no call was placed
+	defer func() { d.plan.freed(t, report) }()
 	defer d.held.drop(c.Held())
 	checked := time.Now() // an answer is as old as its question
 	if !d.mayCall(ctx, c) {
@@ -37,7 +38,7 @@ func (d *Dispatcher) attempt(ctx context.Context, t *trunk, c queue.Claim) {
 		return
 	}
 	var held error
-	report := d.caller.Place(ctx, intent, t.Name, func(ctx context.Context) error {
+	report = d.caller.Place(ctx, intent, t.Name, func(ctx context.Context) error {
 		held = d.lastGate(ctx, t, c, checked, dialled)
 		return held
 	})

@@ -110,6 +110,7 @@ func New(cfg Config, trunks []avanak.Trunk, jobs Jobs, s Suppressions, c Caller,
 		d.trunks = append(d.trunks, newTrunk(t))
 		d.metrics.channels.WithLabelValues(t.Name).Set(float64(t.Channels))
 		d.metrics.inFlight.WithLabelValues(t.Name).Set(0)
+		d.metrics.open.WithLabelValues(t.Name).Set(0)
 	}
 	d.plan = newPlanner(d)
 	return d, nil

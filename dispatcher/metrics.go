@@ -16,6 +16,7 @@ type metrics struct {
 	reaped   *prometheus.CounterVec   // stage
 	inFlight *prometheus.GaugeVec     // trunk
 	channels *prometheus.GaugeVec     // trunk
+	open     *prometheus.GaugeVec     // trunk
 	wait     *prometheus.HistogramVec // lane: accepted (or due) to INVITE
 	ring     prometheus.Histogram     // INVITE to answer
 	audio    prometheus.Histogram     // answer to first RTP
@@ -39,6 +40,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Channels in use, by trunk."}, []string{"trunk"}),
 		channels: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "avanak_dispatcher_channels",
 			Help: "Channels that the trunk has."}, []string{"trunk"}),
+		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "avanak_dispatcher_trunk_failing",
+			Help: "1 while calls over the trunk fail in a row and only probes are placed."}, []string{"trunk"}),
 		wait: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "avanak_dispatcher_invite_wait_seconds",
 			Help: "Accepted, or due again, to INVITE on the wire, by lane (bulk: retries only).", Buckets: edges}, []string{"lane"}),
 		ring: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "avanak_dispatcher_ring_seconds",
@@ -50,7 +53,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "avanak_dispatcher_store_errors_total",
 			Help: "Steps that Redis did not serve, by step."}, []string{"step"}),
 	}
-	reg.MustRegister(m.attempts, m.refused, m.settled, m.reaped, m.inFlight, m.channels, m.wait, m.ring, m.audio,
+	reg.MustRegister(m.attempts, m.refused, m.settled, m.reaped, m.inFlight, m.channels, m.open, m.wait, m.ring, m.audio,
 		m.latency, m.errors)
 	return m
 }

@@ -129,6 +129,7 @@ func (p *planner) step(now time.Time, start func(*trunk, queue.Claim)) time.Dura
 		}
 		t.bucket.AllowN(now, 1)
 		t.inUse++
+		t.broken.took()
 		p.d.metrics.inFlight.WithLabelValues(t.Name).Inc()
 		start(t, claim)
 	}
@@ -214,11 +215,16 @@ func (p *planner) leftovers() []queue.Claim {
 	return p.holding()
 }
 
-// freed takes a channel back.
-func (p *planner) freed(t *trunk) {
-	p.post(func(time.Time) {
+// freed takes a channel back, with how its call ended.
+func (p *planner) freed(t *trunk, r avanak.Report) {
+	p.post(func(now time.Time) {
 		t.inUse--
 		p.d.metrics.inFlight.WithLabelValues(t.Name).Dec()
+		if t.broken.ended(now, r) {
+			open := t.broken.faults >= breakAfter
+			p.d.metrics.open.WithLabelValues(t.Name).Set(map[bool]float64{true: 1}[open])
+			p.d.log.Warn("trunk state changed", "trunk", t.Name, "failing", open, "outcome", r.Result.Outcome.String())
+		}
 	})
 }
 

@@ -73,7 +73,7 @@ func TestPlannerHoldsChannels(t *testing.T) {
 		b.feed("c1", 100, false)
 		b.run(5 * time.Second)
 		require.Len(t, b.started, 7)
-		b.freed(b.d.trunks[0])
+		b.freed(b.d.trunks[0], avanak.Report{})
 		b.read(time.Now())
 		b.run(time.Second)
 		require.Len(t, b.started, 8, "a freed channel is used once")

@@ -14,6 +14,7 @@ type trunk struct {
 	bucket *rate.Limiter
 	gate   *Gate
 	inUse  int
+	broken breaker
 }
 
 func newTrunk(t avanak.Trunk) *trunk {
@@ -21,8 +22,12 @@ func newTrunk(t avanak.Trunk) *trunk {
 		bucket: rate.NewLimiter(rate.Limit(t.CPS*avanak.PaceShare), 1)} // burst 1: carriers count per second or finer
 }
 
-// ready returns how long until the bucket has a token; 0 means now.
+// ready returns how long until a call may go: until the bucket has a token, or a failing trunk may be tried again; 0 means
+// now.
 func (t *trunk) ready(now time.Time) time.Duration {
+	if wait, open := t.broken.open(now); open {
+		return wait
+	}
 	missing := 1 - t.bucket.TokensAt(now)
 	if missing <= 0 {
 		return 0
