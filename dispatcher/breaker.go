@@ -41,6 +41,7 @@ func (b *breaker) took() { b.probing = b.faults >= breakAfter }
 // ended takes in how a call ended, and tells whether the trunk's state changed.
 func (b *breaker) ended(now time.Time, r avanak.Report) (changed bool) {
 	was := b.faults >= breakAfter
+	b.probing = false // also where nothing left: the next call finds out instead
 	switch {
 	case trunkFault(r):
 		b.faults++
@@ -49,7 +50,6 @@ func (b *breaker) ended(now time.Time, r avanak.Report) (changed bool) {
 	default:
 		b.faults = 0
 	}
-	b.probing = false
 	if b.faults >= breakAfter {
 		b.until = now.Add(max(breakFor, min(r.RetryAfter, 5*time.Minute)))
 	}

@@ -63,3 +63,21 @@ func TestCalleesOutcomesNeverBreakATrunk(t *testing.T) {
 	_, open := b.open(time.Now())
 	require.False(t, open)
 }
+
+// The probe's number was suppressed, or its campaign paused: nothing left, so the next call must be the probe.
+func TestProbeThatIsNotSentLeavesTheTurnToTheNext(t *testing.T) {
+	var b breaker
+	now := time.Now()
+	for range breakAfter {
+		b.ended(now, avanak.Report{Result: avanak.Result{Outcome: avanak.Congestion}, Timeline: avanak.Timeline{Invited: now}})
+	}
+	now = now.Add(breakFor)
+	_, open := b.open(now)
+	require.False(t, open)
+	b.took()
+	_, open = b.open(now)
+	require.True(t, open, "one probe at a time")
+	b.ended(now, avanak.Report{})
+	_, open = b.open(now)
+	require.False(t, open)
+}

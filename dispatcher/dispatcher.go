@@ -156,7 +156,7 @@ func (d *Dispatcher) awaitCalls(endCalls context.CancelFunc) {
 		d.log.Warn("drain limit reached: running calls are ended", "drain", d.cfg.Drain)
 		endCalls()
 	}
-	<-over // a call that is told to end does so within its BYE's or CANCEL's bounded time
+	<-over // bounded: a call ends within its BYE's or CANCEL's time, its settlement within lastTries
 }
 
 // release gives claims back; what cannot be given back now returns by itself when its lease ends.

@@ -7,7 +7,8 @@
 //
 // One goroutine, the planner, owns every limiter: it checks a trunk's bucket and channel count and then takes from both,
 // so nothing has to be given back (DESIGN D4). It never waits for Redis or a socket. Fast messages go first; campaigns
-// take turns. A blocked head is passed over, so that one full trunk holds up nobody else.
+// take turns. A blocked head is passed over, so that one full trunk holds up nobody else. A trunk that fails call after call
+// rests, and single calls probe it (breaker.go).
 //
 // Invariants:
 //
