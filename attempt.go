@@ -30,7 +30,11 @@ type Report struct {
 	Result     Result
 	Timeline   Timeline
 	Trunk      string
-	RetryAfter time.Duration // what a 503 asked for, 0 where it did not
+	Target     string        // ip:port of the far end that the last INVITE went to, "" where none left
+	Class      Class         // what the end says, and about whom
+	Dead       bool          // nothing rang and nothing can ring any more: a further leg may be placed at once
+	Legs       int           // INVITE dialogs of this attempt; 0 counts as 1
+	RetryAfter time.Duration // what the final response asked for, 0 where it did not
 	Ended      Side          // who ended an answered call
 	Detail     string        // one line for people; never holds a number
 }

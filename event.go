@@ -5,9 +5,10 @@ import "time"
 // EventKind is what happened.
 type EventKind string
 
-// The kinds. Intent precedes every INVITE; Closed follows each intent exactly once; Late corrects an Uncertain close.
+// The kinds. Intent precedes every attempt's first INVITE, Leg each further one; Closed follows each intent exactly once; Late corrects an Uncertain close.
 const (
 	EventIntent  EventKind = "intent"
+	EventLeg     EventKind = "leg" // precedes the INVITE of each further leg of the attempt
 	EventClosed  EventKind = "closed"
 	EventLate    EventKind = "late"
 	EventSkipped EventKind = "skipped" // closed without an attempt: suppressed or expired

@@ -15,15 +15,17 @@ const (
 	Rejected      Outcome = 5  // the callee refuses: 603 and its kin
 	InvalidNumber Outcome = 6  // 404, 410, 484, 604: no such callee
 	Congestion    Outcome = 7  // the trunk could not: 503, 500, 502, 504
-	Failed        Outcome = 8  // our fault or the configuration's: no common codec, 401, 403, 488
+	Failed        Outcome = 8  // our fault: no common codec, a clip that cannot be played
 	Uncertain     Outcome = 9  // the attempt's end is not known (crash or silence after the intent)
 	Aborted       Outcome = 10 // we ended it: shutdown past the drain limit
 	Suppressed    Outcome = 11 // never dialled: suppression list or emergency number
 	Expired       Outcome = 12 // never dialled: its time was over
+	Unwanted      Outcome = 13 // 607, 608: the callee wants no more such calls; the number is suppressed
+	TrunkFault    Outcome = 14 // the trunk refuses us: 401, 403, 488 and their kin; nothing rang
 )
 
 var outcomeNames = [...]string{"none", "completed", "partial", "busy", "no_answer", "rejected", "invalid_number",
-	"congestion", "failed", "uncertain", "aborted", "suppressed", "expired"}
+	"congestion", "failed", "uncertain", "aborted", "suppressed", "expired", "unwanted", "trunk_fault"}
 
 // String returns the outcome's name as used in the API, logs and metrics.
 func (o Outcome) String() string {
@@ -38,7 +40,7 @@ func (o Outcome) Answered() bool { return o == Completed || o == Partial }
 
 // Charged tells whether an attempt with this outcome uses up one of the recipient's tries. Where the trunk was at
 // fault no phone rang, and the recipient keeps the try.
-func (o Outcome) Charged() bool { return o != Congestion }
+func (o Outcome) Charged() bool { return o != Congestion && o != TrunkFault }
 
 // State returns the state in which a recipient rests when no further attempt follows this outcome.
 func (o Outcome) State() State {
@@ -51,7 +53,7 @@ func (o Outcome) State() State {
 		return WasBusy
 	case NoAnswer:
 		return NotAnswered
-	case Rejected:
+	case Rejected, Unwanted:
 		return WasRejected
 	case InvalidNumber:
 		return NumberInvalid
@@ -61,7 +63,7 @@ func (o Outcome) State() State {
 		return IsSuppressed
 	case Expired:
 		return HasExpired
-	case NoOutcome, Congestion, Failed, Aborted:
+	case NoOutcome, Congestion, Failed, Aborted, TrunkFault:
 	}
 	return HasFailed
 }

@@ -21,6 +21,9 @@ func DefaultRetry() RetryPolicy {
 		CongestionTries: 3}
 }
 
+// faultWait is how long a recipient waits after a trunk refused us, at least: by then the trunk is paused.
+const faultWait = time.Minute
+
 // Limits returns the most charged and the most recorded attempts.
 func (p RetryPolicy) Limits() (charged, recorded int) {
 	charged = max(p.MaxAttempts, 1)
@@ -45,6 +48,8 @@ func (p RetryPolicy) Next(o Outcome, recorded, charged int) (wait time.Duration,
 		wait = p.NoAnswer
 	case Congestion:
 		wait = p.Congestion
+	case TrunkFault: // no policy of the customer's makes a recipient pay for our settings
+		wait = max(p.Congestion, faultWait)
 	default:
 		return 0, false
 	}

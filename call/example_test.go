@@ -32,8 +32,8 @@ func Example() {
 	farm.Start()
 	loopback := netip.MustParseAddr("127.0.0.1")
 	log, metrics := slog.New(slog.DiscardHandler), prometheus.NewRegistry()
-	agent := must(sip.New(sip.Config{Name: "carrier", Target: farm.Addr().String(), Bind: "127.0.0.1:0",
-		Caller: "+989120009999"}, log, metrics))
+	agent := must(sip.New(sip.Config{Name: "carrier", Targets: []string{farm.Addr().String()}, Bind: "127.0.0.1:0",
+		Callers: []string{"+989120009999"}}, log, metrics))
 	check(agent.Start(ctx))
 	pacer := must(media.New(media.Config{}, metrics))
 	paced := make(chan error)

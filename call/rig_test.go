@@ -108,7 +108,7 @@ func newRig(t *testing.T, b siptest.Behaviour) *rig {
 	t.Cleanup(r.farm.Close)
 	r.openQueue()
 
-	agent, err := sip.New(sip.Config{Name: "t", Target: r.farm.Addr().String(), Bind: "127.0.0.1:0", Caller: "+989120009999",
+	agent, err := sip.New(sip.Config{Name: "t", Targets: []string{r.farm.Addr().String()}, Bind: "127.0.0.1:0", Callers: []string{"+989120009999"},
 		FirstResponse: 500 * time.Millisecond}, logger, r.sip)
 	require.NoError(t, err)
 	require.NoError(t, agent.Start(t.Context()))

@@ -157,13 +157,11 @@ func (t Trunk) Pace() avanak.Trunk {
 // SIPConfig returns the trunk as sip sees it.
 func (t Trunk) SIPConfig() sip.Config {
 	s := sip.DefaultConfig()
-	s.Name, s.Target, s.AdvertiseSIP = t.Name, t.Target, t.AdvertiseSIP
+	s.Name, s.Targets, s.AdvertiseSIP = t.Name, []string{t.Target}, t.AdvertiseSIP
 	if t.Bind != "" {
 		s.Bind = t.Bind
 	}
-	if len(t.Callers) > 0 {
-		s.Caller = t.Callers[0]
-	}
+	s.Callers = t.Callers
 	if t.NumberFormat != "" {
 		s.NumberFormat = sip.NumberFormat(t.NumberFormat)
 	}

@@ -189,7 +189,7 @@ func TestTrunkReachesThePartsAsWritten(t *testing.T) {
 	require.NoError(t, c.Validate())
 	s := trunk.SIPConfig()
 	require.Equal(t, []any{"a", "192.0.2.1:5060", "127.0.0.1:5070", "198.51.100.7", "+989120009999", "national", 3 * time.Second},
-		[]any{s.Name, s.Target, s.Bind, s.AdvertiseSIP, s.Caller, string(s.NumberFormat), s.FirstResponse})
+		[]any{s.Name, s.Targets[0], s.Bind, s.AdvertiseSIP, s.Callers[0], string(s.NumberFormat), s.FirstResponse})
 	r, err := trunk.PortRange()
 	require.NoError(t, err)
 	require.Equal(t, []any{"127.0.0.1", uint16(10000), uint16(10039)}, []any{r.IP.String(), r.Min, r.Max})

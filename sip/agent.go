@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,7 +84,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Agent, error
 	if err != nil {
 		return nil, fmt.Errorf("trunk %s: bind: %w", cfg.Name, err)
 	}
-	host, port, err := splitHost(cfg.Target)
+	host, port, err := splitHost(cfg.Targets[0], defaultPort)
 	if err != nil {
 		return nil, fmt.Errorf("trunk %s: target: %w", cfg.Name, err)
 	}
@@ -123,7 +124,7 @@ func (a *Agent) Start(ctx context.Context) error {
 	go a.serve()
 	<-sock.reading
 	a.state = running
-	a.log.Info("sip agent listens", "addr", sock.addr().String(), "target", a.cfg.Target)
+	a.log.Info("sip agent listens", "addr", sock.addr().String(), "targets", strings.Join(a.cfg.Targets, " "))
 	return nil
 }
 
@@ -159,7 +160,7 @@ func (a *Agent) assemble(ctx context.Context) error {
 func (a *Agent) advertised(ctx context.Context) (hostPort, error) {
 	bound := a.sock.addr()
 	if a.cfg.AdvertiseSIP != "" {
-		host, port, err := splitHost(a.cfg.AdvertiseSIP)
+		host, port, err := splitHost(a.cfg.AdvertiseSIP, defaultPort)
 		if err != nil {
 			return hostPort{}, err
 		}

@@ -15,25 +15,25 @@ import (
 )
 
 func TestConfigIsValidated(t *testing.T) {
-	good := Config{Name: "carrier", Target: "sip.example.com:5070", Caller: "+982191000000"}
+	good := Config{Name: "carrier", Targets: []string{"sip.example.com:5070"}, Callers: []string{"+982191000000"}}
 	require.NoError(t, good.Validate())
 	tests := []struct {
 		name   string
 		change func(*Config)
 	}{
 		{"no name", func(c *Config) { c.Name = "" }},
-		{"no target", func(c *Config) { c.Target = "" }},
-		{"target with a space", func(c *Config) { c.Target = "a b:5060" }},
-		{"target that injects", func(c *Config) { c.Target = "a;lr>:5060" }},
-		{"target port 0", func(c *Config) { c.Target = "127.0.0.1:0" }},
-		{"target port too large", func(c *Config) { c.Target = "127.0.0.1:65536" }},
-		{"target of another family", func(c *Config) { c.Target = "[::1]:5060" }},
+		{"no target", func(c *Config) { c.Targets = []string{""} }},
+		{"target with a space", func(c *Config) { c.Targets = []string{"a b:5060"} }},
+		{"target that injects", func(c *Config) { c.Targets = []string{"a;lr>:5060"} }},
+		{"target port 0", func(c *Config) { c.Targets = []string{"127.0.0.1:0"} }},
+		{"target port too large", func(c *Config) { c.Targets = []string{"127.0.0.1:65536"} }},
+		{"target of another family", func(c *Config) { c.Targets = []string{"[::1]:5060"} }},
 		{"bind to a name", func(c *Config) { c.Bind = "localhost:5060" }},
 		{"bind without port", func(c *Config) { c.Bind = "127.0.0.1" }},
 		{"advertised with a path", func(c *Config) { c.AdvertiseSIP = "host/path" }},
 		{"user agent with a line break", func(c *Config) { c.UserAgent = "a\r\nb" }},
-		{"no caller", func(c *Config) { c.Caller = "" }},
-		{"caller with letters", func(c *Config) { c.Caller = "0219abc" }},
+		{"no caller", func(c *Config) { c.Callers = []string{""} }},
+		{"caller with letters", func(c *Config) { c.Callers = []string{"0219abc"} }},
 		{"unknown number format", func(c *Config) { c.NumberFormat = "roman" }},
 		{"negative first response", func(c *Config) { c.FirstResponse = -1 }},
 		{"endless first response", func(c *Config) { c.FirstResponse = time.Hour }},
@@ -51,7 +51,7 @@ func TestConfigIsValidated(t *testing.T) {
 
 func TestTrunkNamesAreUniqueInTheRegistry(t *testing.T) {
 	reg := prometheus.NewRegistry()
-	cfg := Config{Name: "one", Target: "127.0.0.1", Caller: "0219100"}
+	cfg := Config{Name: "one", Targets: []string{"127.0.0.1"}, Callers: []string{"0219100"}}
 	_, err := New(cfg, slog.New(slog.DiscardHandler), reg)
 	require.NoError(t, err)
 	_, err = New(cfg, slog.New(slog.DiscardHandler), reg)
@@ -62,7 +62,7 @@ func TestTrunkNamesAreUniqueInTheRegistry(t *testing.T) {
 }
 
 func TestAgentStartsOnceAndCallsOnlyWhileItRuns(t *testing.T) {
-	cfg := Config{Name: "one", Target: "127.0.0.1:5999", Caller: "0219100", Bind: "127.0.0.1:0"}
+	cfg := Config{Name: "one", Targets: []string{"127.0.0.1:5999"}, Callers: []string{"0219100"}, Bind: "127.0.0.1:0"}
 	inv := Invite{CallID: "c", To: 989120000001}
 	a, err := New(cfg, slog.New(slog.DiscardHandler), nil)
 	require.NoError(t, err)
@@ -146,7 +146,7 @@ func TestCloseWithoutTimeDropsWhatLives(t *testing.T) {
 
 func idleAgent(t *testing.T) *Agent {
 	t.Helper()
-	a, err := New(Config{Name: "idle", Target: "127.0.0.1", Caller: "0219100"}, slog.New(slog.DiscardHandler), nil)
+	a, err := New(Config{Name: "idle", Targets: []string{"127.0.0.1"}, Callers: []string{"0219100"}}, slog.New(slog.DiscardHandler), nil)
 	require.NoError(t, err)
 	return a
 }

@@ -41,7 +41,7 @@ func ExampleAgent_Invite() {
 	go busy(callee)
 
 	cfg := sip.DefaultConfig()
-	cfg.Name, cfg.Target, cfg.Bind, cfg.Caller = "carrier", callee.LocalAddr().String(), "127.0.0.1:0", "02191000000"
+	cfg.Name, cfg.Targets, cfg.Bind, cfg.Callers = "carrier", []string{callee.LocalAddr().String()}, "127.0.0.1:0", []string{"02191000000"}
 	agent, err := sip.New(cfg, slog.New(slog.DiscardHandler), prometheus.NewRegistry())
 	if err != nil {
 		fmt.Println(err)

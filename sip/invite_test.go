@@ -329,7 +329,7 @@ func TestNothingLeavesWhereAGateRefuses(t *testing.T) {
 
 func TestTransportErrorBeforeAnythingLeft(t *testing.T) {
 	// From a loopback address the kernel sends nothing to the documentation network (RFC 5737).
-	r := newRig(t, func(c *Config) { c.Target = "192.0.2.1:5060" })
+	r := newRig(t, func(c *Config) { c.Targets = []string{"192.0.2.1:5060"} })
 	res := r.result(r.invite(t.Context(), Invite{}))
 	require.Equal(t, NotSent, res.End)
 	require.ErrorContains(t, res.Err, "send")

@@ -31,7 +31,7 @@ func (a *Agent) uri(user string) sip.Uri {
 
 // contact is where in-dialog requests of the far end reach us.
 func (a *Agent) contact() *sip.ContactHeader {
-	return &sip.ContactHeader{Address: a.uri(a.cfg.Caller)}
+	return &sip.ContactHeader{Address: a.uri(a.cfg.Callers[0])}
 }
 
 // newRequest has what every request of ours has; the body is empty.
@@ -47,7 +47,7 @@ func (a *Agent) newRequest(method sip.RequestMethod, to sip.Uri, via *sip.ViaHea
 
 // newInvite builds the INVITE of inv towards to, with a new From tag.
 func (a *Agent) newInvite(inv Invite, to netip.AddrPort) *sip.Request {
-	number, caller := a.cfg.NumberFormat.Format(inv.To), a.cfg.Caller
+	number, caller := a.cfg.NumberFormat.Format(inv.To), a.cfg.Callers[0]
 	if inv.From != 0 {
 		caller = a.cfg.NumberFormat.Format(inv.From)
 	}

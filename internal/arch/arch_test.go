@@ -23,7 +23,7 @@ var layers = map[string]int{
 	"api":      4,
 	"campaign": 3, "dispatcher": 3, "call": 3,
 	"audio": 1, "queue": 1, "store": 1, "store/embedded": 1, "sip": 1, "media": 1,
-	"sip/siptest":   1,
+	"sip/siptest": 1, "sip/digest": 0, "sip/locate": 0,
 	"internal/away": 0,
 	"":              0,
 }

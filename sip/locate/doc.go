@@ -1,0 +1,2 @@
+// Package locate finds a trunk's targets (RFC 3263).
+package locate
