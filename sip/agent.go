@@ -2,10 +2,10 @@ package sip
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -14,6 +14,9 @@ import (
 	"github.com/emiago/sipgo"
 	"github.com/emiago/sipgo/sip"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/avanak/avanak/sip/digest"
+	"github.com/avanak/avanak/sip/locate"
 )
 
 // maxDatagram is the largest UDP payload. sipgo refuses to send more than UDPMTUSize−200 bytes; its default of 1300 is
@@ -22,7 +25,11 @@ import (
 // (maxInvite).
 const maxDatagram = 65507
 
-func init() { sip.UDPMTUSize = maxDatagram + 200 }
+func init() {
+	sip.UDPMTUSize = maxDatagram + 200
+	// Its default writes whole messages, with the numbers of people, to standard error.
+	sip.SetDefaultLogger(slog.New(slog.DiscardHandler))
+}
 
 // lastWords is the time that sipgo's own goroutines have to finish with datagrams that were read before Close muted the
 // socket: they cannot be waited for.
@@ -34,24 +41,40 @@ var (
 	errNotReady = errors.New("agent is not running")
 )
 
-// Agent is the user agent of one trunk. New makes it, Start opens its socket, Close ends it; after that it is not used
+// locator finds the trunk's targets, as locate.Locator does.
+type locator interface {
+	Places(ctx context.Context) ([]locate.Place, error)
+	Known(ip netip.Addr) bool
+	Close()
+}
+
+// Agent is the user agent of one trunk. New makes it, Start opens its sockets, Close ends it; after that it is not used
 // again. Its methods may be called from any goroutine.
 type Agent struct {
-	cfg    Config
-	log    *slog.Logger
-	m      *metrics
-	target *target
-	crew   *crew
-	drain  chan struct{} // closed by Close: end what lives, politely
-	quit   chan struct{} // closed by Close when politeness is over
+	cfg       Config
+	log       *slog.Logger
+	m         *metrics
+	find      locator
+	targets   *targets
+	health    *health
+	auth      *digest.Answerer // nil where the trunk has no credentials
+	door      *door
+	userAgent sip.Header
+	crew      *crew
+	drain     chan struct{}   // closed by Close: end what lives, politely
+	quit      chan struct{}   // closed by Close when politeness is over
+	life      context.Context //nolint:containedctx // ends with quit: for transactions that outlive their caller
+	end       context.CancelFunc
 
 	// Set by Start, read-only afterwards.
-	sock   *socket
+	tls    *tls.Config // nil but for OverTLS
+	sock   *socket     // nil where nothing goes by UDP
+	stream *streams    // nil where nobody can connect to us
 	ua     *sipgo.UserAgent
-	client *sipgo.Client
 	server *sipgo.Server
-	self   hostPort      // what the far end is told
-	served chan struct{} // closed when serve has ended
+	self   map[Transport]hostPort // what the far end is told
+	local  map[Transport]sip.Addr // where requests leave from
+	served sync.WaitGroup         // the readers of the sockets
 
 	mu    sync.Mutex
 	state agentState      // guarded by mu
@@ -68,12 +91,6 @@ const (
 	closing
 )
 
-// hostPort is a sent-by: a host, or an IP address without brackets, with its port.
-type hostPort struct {
-	host string
-	port int
-}
-
 // New checks cfg and registers the metrics, each with the label trunk; reg may be nil. It opens nothing.
 func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Agent, error) {
 	cfg = cfg.withDefaults()
@@ -84,123 +101,85 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Agent, error
 	if err != nil {
 		return nil, fmt.Errorf("trunk %s: bind: %w", cfg.Name, err)
 	}
-	host, port, err := splitHost(cfg.Targets[0], defaultPort)
+	find, err := locate.New(locate.Config{Targets: cfg.Targets, Transport: locate.Transport(cfg.Transport),
+		IPv6: bind.Addr().Is6() && !bind.Addr().Is4In6()})
 	if err != nil {
-		return nil, fmt.Errorf("trunk %s: target: %w", cfg.Name, err)
+		return nil, fmt.Errorf("trunk %s: %w", cfg.Name, err)
 	}
 	m, err := newMetrics(reg, cfg.Name)
 	if err != nil {
 		return nil, err
 	}
-	return &Agent{
-		cfg: cfg, log: log.With("trunk", cfg.Name), m: m,
-		target: newTarget(host, port, bind.Addr().Is6() && !bind.Addr().Is4In6(), systemLookup),
-		crew:   newCrew(), drain: make(chan struct{}), quit: make(chan struct{}),
-		legs: make(map[string]*leg), empty: make(chan struct{}),
-	}, nil
+	a := &Agent{cfg: cfg, log: log.With("trunk", cfg.Name), m: m, find: find, crew: newCrew(),
+		userAgent: sip.NewHeader("User-Agent", cfg.UserAgent), drain: make(chan struct{}), quit: make(chan struct{}),
+		legs: make(map[string]*leg), empty: make(chan struct{})}
+	// Not a caller's context: what is under way must be answered for after its caller has gone. Close ends it.
+	a.life, a.end = context.WithCancel(context.Background())
+	a.targets = newTargets(find, cfg.Transport)
+	a.health = newHealth(a)
+	a.door = newDoor(find, cfg.Sources, a.hasLeg, m, a.log)
+	if cfg.Auth.Username != "" {
+		a.auth = digest.New(cfg.Auth)
+	}
+	return a, nil
 }
 
-// Start opens the socket and serves it until Close. ctx bounds only the look-up of the target, where one is needed to
-// find our own address.
+// Start opens the sockets and serves them until Close; keep-alives and the registration begin. ctx bounds only the
+// look-up of the targets, where one is needed to find our own address.
 func (a *Agent) Start(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.state != idle {
 		return fmt.Errorf("start trunk %s: %w", a.cfg.Name, errStarted)
 	}
-	bind, err := netip.ParseAddrPort(a.cfg.Bind)
+	err := a.open(ctx)
+	if err == nil {
+		err = a.assemble()
+	}
 	if err != nil {
-		return fmt.Errorf("start trunk %s: bind: %w", a.cfg.Name, err)
+		return errors.Join(fmt.Errorf("start trunk %s: %w", a.cfg.Name, err), a.shut())
 	}
-	sock, err := listen(bind)
-	if err != nil {
-		return fmt.Errorf("start trunk %s: %w", a.cfg.Name, err)
-	}
-	a.sock = sock
-	if err := a.assemble(ctx); err != nil {
-		return errors.Join(fmt.Errorf("start trunk %s: %w", a.cfg.Name, err), sock.Close())
-	}
-	a.served = make(chan struct{})
-	go a.serve()
-	<-sock.reading
+	a.serve()
 	a.state = running
-	a.log.Info("sip agent listens", "addr", sock.addr().String(), "targets", strings.Join(a.cfg.Targets, " "))
+	a.log.Info("sip agent listens", "addr", a.bound().String(), "transport", string(a.cfg.Transport),
+		"targets", strings.Join(a.cfg.Targets, " "))
+	a.health.start()
 	return nil
-}
-
-// assemble builds the sipgo parts on the open socket.
-func (a *Agent) assemble(ctx context.Context) error {
-	var err error
-	if a.self, err = a.advertised(ctx); err != nil {
-		return err
-	}
-	log := newLibraryLogger(a.log, a.m.library)
-	a.ua, err = sipgo.NewUA(sipgo.WithUserAgent(a.cfg.UserAgent),
-		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(log)),
-		sipgo.WithUserAgentTransactionLayerOptions(sip.WithTransactionLayerLogger(log),
-			sip.WithTransactionLayerUnhandledResponseHandler(a.stray)))
-	if err != nil {
-		return fmt.Errorf("make user agent: %w", err)
-	}
-	if a.server, err = sipgo.NewServer(a.ua, sipgo.WithServerLogger(log)); err != nil {
-		return fmt.Errorf("make server: %w", err)
-	}
-	a.register(a.server)
-	// Requests leave from the listening socket, so that in-dialog requests of the far end reach us.
-	a.client, err = sipgo.NewClient(a.ua, sipgo.WithClientLogger(log),
-		sipgo.WithClientConnectionAddr(a.sock.addr().String()))
-	if err != nil {
-		return fmt.Errorf("make client: %w", err)
-	}
-	return nil
-}
-
-// advertised is the sent-by for Via and Contact: what is configured, else the bound address, else (bound to all) the
-// address from which the kernel reaches the target.
-func (a *Agent) advertised(ctx context.Context) (hostPort, error) {
-	bound := a.sock.addr()
-	if a.cfg.AdvertiseSIP != "" {
-		host, port, err := splitHost(a.cfg.AdvertiseSIP, defaultPort)
-		if err != nil {
-			return hostPort{}, err
-		}
-		if _, _, err := net.SplitHostPort(a.cfg.AdvertiseSIP); err != nil { // no port was given
-			port = bound.Port()
-		}
-		return hostPort{host, int(port)}, nil
-	}
-	ip := bound.Addr()
-	if ip.IsUnspecified() {
-		remote, err := a.target.next(ctx)
-		if err != nil {
-			return hostPort{}, err
-		}
-		if ip, err = sourceFor(remote); err != nil {
-			return hostPort{}, err
-		}
-	}
-	return hostPort{ip.String(), int(bound.Port())}, nil
 }
 
 // Addr is the bound address of a started Agent.
-func (a *Agent) Addr() netip.AddrPort { return a.sock.addr() }
+func (a *Agent) Addr() netip.AddrPort { return a.bound() }
 
 // Name is the trunk's name.
 func (a *Agent) Name() string { return a.cfg.Name }
 
-// serve reads the socket until it is closed. A panic in sipgo's parser ends neither the process nor the trunk.
+// serve reads the sockets until they are closed. A panic in sipgo's parser ends neither the process nor the trunk.
 func (a *Agent) serve() {
-	defer close(a.served)
-	for {
-		func() {
-			defer a.guard("read")
-			// ServeUDP returns nil or the error of an address that we know to be good.
-			_ = a.server.ServeUDP(a.sock)
-		}()
-		select {
-		case <-a.quit:
-			return
-		case <-time.After(readPause):
+	again := func(serve func() error) {
+		a.served.Go(func() {
+			for {
+				func() {
+					defer a.guard("read")
+					// It returns nil, the end of the socket, or the error of an address that we know to be good.
+					_ = serve()
+				}()
+				select {
+				case <-a.quit:
+					return
+				case <-time.After(readPause):
+				}
+			}
+		})
+	}
+	if a.sock != nil {
+		again(func() error { return a.server.ServeUDP(a.sock) })
+		<-a.sock.reading
+	}
+	if a.stream != nil {
+		if a.tls == nil {
+			again(func() error { return a.server.ServeTCP(a.stream) })
+		} else {
+			again(func() error { return a.server.ServeTLS(tls.NewListener(a.stream, a.tls)) })
 		}
 	}
 }
@@ -221,6 +200,7 @@ func (a *Agent) Close(ctx context.Context) error {
 	}
 	a.mu.Unlock()
 	close(a.drain)
+	a.health.stop(ctx)
 	var err error
 	select {
 	case <-a.empty:
@@ -228,16 +208,32 @@ func (a *Agent) Close(ctx context.Context) error {
 		err = fmt.Errorf("close trunk %s: %w", a.cfg.Name, ctx.Err())
 	}
 	close(a.quit)
+	a.end()
 	if was == running {
-		a.sock.mute()
+		if a.sock != nil {
+			a.sock.mute()
+		}
 		a.ua.TransactionLayer().Close()
 	}
 	a.crew.dismiss()
 	if was == running {
 		time.Sleep(lastWords)
-		err = errors.Join(err, a.sock.Close())
-		<-a.served
+		err = errors.Join(err, a.shut())
+		a.served.Wait()
 		err = errors.Join(err, a.ua.Close())
+	}
+	a.find.Close()
+	return err
+}
+
+// shut closes the sockets that are open.
+func (a *Agent) shut() error {
+	var err error
+	if a.sock != nil {
+		err = a.sock.Close()
+	}
+	if a.stream != nil {
+		err = errors.Join(err, a.stream.Close())
 	}
 	return err
 }

@@ -1,7 +1,6 @@
 package sip
 
 import (
-	"slices"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
@@ -12,8 +11,6 @@ func (l *leg) ours(res *sip.Response) bool {
 	if res.CallID() == nil || res.From() == nil || res.To() == nil || res.CSeq() == nil {
 		return false
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	return string(*res.CallID()) == l.callID && tagOf(res.From().Params) == l.tag
 }
 
@@ -21,6 +18,9 @@ func (l *leg) ours(res *sip.Response) bool {
 func (l *leg) receive(res *sip.Response) {
 	if !l.ours(res) || res.CSeq().MethodName != sip.INVITE {
 		return
+	}
+	if l.agent.targets.spoke(l.hop.addr) {
+		l.agent.health.refresh()
 	}
 	switch {
 	case res.StatusCode < 100:
@@ -36,7 +36,9 @@ func (l *leg) receive(res *sip.Response) {
 
 func (l *leg) provisional(res *sip.Response) {
 	now := time.Now()
-	l.keepEarly(res)
+	if !l.keepEarly(res) {
+		return
+	}
 	switch l.phase {
 	case calling, proceeding:
 		if l.phase == calling {
@@ -53,44 +55,43 @@ func (l *leg) provisional(res *sip.Response) {
 	}
 }
 
-// keepEarly remembers the session description of a provisional response for a 2xx that comes without one.
-func (l *leg) keepEarly(res *sip.Response) {
-	if len(res.Body()) == 0 || len(res.Body()) > maxSDP || len(l.early) >= maxBranches {
-		return
-	}
-	if l.early == nil {
-		l.early = make(map[string][]byte)
-	}
-	l.early[tagOf(res.To().Params)] = slices.Clone(res.Body())
-}
-
 // failure is a final response of 300 or above. sipgo has acknowledged it, unless we ended its transaction.
 func (l *leg) failure(res *sip.Response) {
+	if l.invite != nil && res.CSeq().SeqNo != l.invite.CSeq().SeqNo {
+		return // a copy of one that led to another INVITE; sipgo acknowledges it
+	}
 	l.final = true
 	if l.stopped && l.invite != nil {
-		ack := l.agent.hopByHop(sip.ACK, l.invite, res.To())
-		if err := l.agent.client.WriteRequest(ack); err != nil {
+		if err := l.agent.write(l.hopByHop(sip.ACK, res.To())); err != nil {
 			l.agent.log.Warn("ack of a failure did not leave", "call_id", l.callID, "err", err)
 		}
 	}
 	switch l.phase {
-	case calling, proceeding, cancelling:
+	case calling, proceeding:
 		l.agent.m.response(res.StatusCode)
-		l.res.Status, l.res.Reason = res.StatusCode, phrase(res.Reason)
-		l.res.Cause = causeOf(res.GetHeaders("Reason"))
-		l.res.RetryAfter = retryAfter(res.GetHeader("Retry-After"))
-		end, err := Refused, error(nil)
-		if l.phase == cancelling {
-			end, err = l.res.End, l.res.Err
+		if l.resend(res) {
+			return
 		}
-		l.phase = over
-		l.deliver(end, err)
+		l.refused(res, Refused, l.res.Err)
+	case cancelling:
+		l.agent.m.response(res.StatusCode)
+		l.refused(res, l.res.End, l.res.Err)
 	case watching:
 		if !l.stopped { // else it may be sent again, and is ours to acknowledge until the alarm
 			l.phase = over
 		}
 	case answered, over:
 	}
+}
+
+// refused ends the leg with a final response.
+func (l *leg) refused(res *sip.Response, end End, err error) {
+	reasons := res.GetHeaders("Reason")
+	l.res.Status, l.res.Reason, l.res.Text = res.StatusCode, phrase(res.Reason), textOf(reasons)
+	l.res.Cause = causeOf(reasons)
+	l.res.RetryAfter = retryAfter(res.GetHeader("Retry-After"))
+	l.phase = over
+	l.deliver(end, err)
 }
 
 // success is a 2xx: the answer, its retransmission, a further branch of a fork, or an answer that comes too late.
@@ -109,10 +110,10 @@ func (l *leg) success(res *sip.Response) {
 		return
 	}
 	l.agent.m.response(res.StatusCode)
-	if len(res.Body()) == 0 {
-		res.SetBody(l.early[tag])
+	if e := l.early[tag]; len(res.Body()) == 0 && e != nil {
+		res.SetBody(e.sdp)
 	}
-	c := newCall(l.agent, l.sdp, res, l.poke)
+	c := newCall(l, res)
 	l.mu.Lock()
 	l.calls[tag] = c
 	l.mu.Unlock()
@@ -121,17 +122,18 @@ func (l *leg) success(res *sip.Response) {
 		l.res.Timing.Answered = time.Now()
 	}
 	l.acknowledge(c)
-	l.place(c)
+	l.assign(c)
 }
 
-// place decides what a newly answered branch is for.
-func (l *leg) place(c *Call) {
+// assign decides what a newly answered branch is for.
+func (l *leg) assign(c *Call) {
 	switch l.phase {
 	case calling, proceeding:
 		l.phase = answered
 		l.alarm.Stop()
 		l.res.Call = c
 		l.deliver(Answered, nil)
+		c.session.begin()
 	case answered:
 		l.agent.m.forked2xx.Inc()
 		c.leave(CauseNormal)
@@ -162,22 +164,22 @@ func (l *leg) poke() {
 // call finds the answered branch that an in-dialog request names. Messages of one call are handled in goroutines of
 // their own and may overtake each other: a request for a branch whose 2xx is not known yet waits for it, at most 2*T1.
 func (l *leg) call(ourTag, theirTag string) *Call {
-	find := func() (c *Call, mine bool) {
+	find := func() *Call {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return l.calls[theirTag], ourTag == l.tag
+		return l.calls[theirTag]
 	}
-	c, mine := find()
-	if !mine {
+	if ourTag != l.tag {
 		return nil
 	}
+	c := find()
 	if c == nil {
 		select {
 		case <-l.first:
 		case <-l.agent.quit:
 		case <-time.After(2 * sip.T1):
 		}
-		c, _ = find()
+		c = find()
 	}
 	return c
 }

@@ -17,9 +17,11 @@ type Call struct {
 	agent  *Agent
 	dialog *dialog
 	ack    *sip.Request  // sent again for each retransmitted 2xx; touched by the leg's goroutine only
-	local  []byte        // our session description, for re-INVITEs
-	wake   func()        // tells the leg that the call ended
-	done   chan struct{} // closed by end
+	local  []byte        // our session description, as it was offered
+	wake    func()        // tells the leg that the call ended
+	done    chan struct{} // closed by end
+	session *session      // its timer (RFC 4028)
+	updates chan struct{} // capacity 1: RemoteSDP changed
 
 	mu      sync.Mutex
 	sdp     []byte      // guarded by mu
@@ -28,6 +30,9 @@ type Call struct {
 	cause   int         // guarded by mu
 	ended   time.Time   // guarded by mu
 	acked   ackWait     // guarded by mu
+	ours    bool        // our re-INVITE is under way; guarded by mu
+	held    Direction   // what the far end asked for last; guarded by mu
+	version int         // of our session description; guarded by mu
 }
 
 // ackWait is the re-INVITE whose 2xx the far end has not acknowledged yet.
@@ -36,10 +41,19 @@ type ackWait struct {
 	came chan struct{} // closed when the ACK came; nil where none is awaited
 }
 
-func newCall(a *Agent, local []byte, res *sip.Response, wake func()) *Call {
-	c := &Call{agent: a, dialog: newDialog(a, res), local: local, wake: wake, done: make(chan struct{}), sdp: slices.Clone(res.Body())}
+func newCall(l *leg, res *sip.Response) *Call {
+	c := &Call{agent: l.agent, dialog: newDialog(l, res), local: l.sdp, wake: l.poke, done: make(chan struct{}),
+		updates: make(chan struct{}, 1), held: SendRecv, sdp: slices.Clone(res.Body())}
 	c.ack = c.dialog.request(sip.ACK, c.dialog.invite)
-	a.m.calls.Inc()
+	if l.invite != nil { // the ACK carries the INVITE's credentials (RFC 3261 section 22.1)
+		for _, name := range []string{"Authorization", "Proxy-Authorization"} {
+			for _, h := range l.invite.GetHeaders(name) {
+				c.ack.AppendHeader(sip.HeaderClone(h))
+			}
+		}
+	}
+	c.session = newSession(c, res)
+	l.agent.m.calls.Inc()
 	return c
 }
 
@@ -53,6 +67,9 @@ func (c *Call) RemoteSDP() []byte {
 	defer c.mu.Unlock()
 	return c.sdp
 }
+
+// Updated is readable after the far end has changed its session description: it moved its media, or holds the call.
+func (c *Call) Updated() <-chan struct{} { return c.updates }
 
 // Done is closed when the call has ended: the far end sent BYE, our BYE was answered or stayed unanswered for 64*T1, or
 // the Agent closed.
@@ -101,6 +118,7 @@ func (c *Call) leave(cause int) {
 	if !first {
 		return
 	}
+	c.session.end()
 	if !c.agent.crew.run(func() { c.bye(cause) }) {
 		c.end(avanak.Us, cause)
 	}
@@ -109,7 +127,16 @@ func (c *Call) leave(cause int) {
 func (c *Call) bye(cause int) {
 	defer c.end(avanak.Us, cause)
 	defer c.agent.guard("bye")
-	c.agent.settle(func() *sip.Request { return c.dialog.request(sip.BYE, c.dialog.next(), q850(cause)) })
+	challenged := false
+	c.agent.settle(func() *sip.Request {
+		req := c.dialog.request(sip.BYE, c.dialog.count(), q850(cause))
+		c.agent.fit(req)
+		if challenged {
+			c.agent.authorize(req, nil)
+		}
+		challenged = true // a BYE that is built again was asked for credentials, or did not leave
+		return req
+	})
 }
 
 // end closes the call, once.
@@ -126,6 +153,7 @@ func (c *Call) end(by avanak.Side, cause int) {
 	c.mu.Unlock()
 	c.agent.m.calls.Dec()
 	close(c.done)
+	c.session.end()
 	c.wake()
 }
 
@@ -140,7 +168,7 @@ func (c *Call) over() bool {
 
 // acknowledge sends the ACK of the 2xx.
 func (c *Call) acknowledge() error {
-	if err := c.agent.client.WriteRequest(c.ack); err != nil {
+	if err := c.agent.write(c.ack); err != nil {
 		return fmt.Errorf("ack %s: %w", c.dialog.callID, err)
 	}
 	return nil

@@ -43,7 +43,7 @@ func TestRetransmittedAnswerIsAcknowledgedAgain(t *testing.T) {
 	}
 	require.InDelta(t, 3, r.metric("ack_replays_total"), 0)
 	// sipgo's transaction ends 64*T1 after the answer; what comes later is unmatched there, but not here.
-	r.agent.client.TransactionLayer().Close()
+	r.agent.ua.TransactionLayer().Close()
 	r.ok(inv, "leg1")
 	r.copies(ack, 5)
 	r.hangup(res.Call)

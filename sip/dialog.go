@@ -18,8 +18,9 @@ type dialog struct {
 	from   *sip.FromHeader // ours, with our tag
 	to     *sip.ToHeader   // theirs, with their tag
 	routes []sip.Uri       // frozen at the 2xx (section 12.1.2: Record-Route in reverse order)
-	source string          // ip:port that the 2xx came from
+	source hop             // where the 2xx came from, or by a stream the INVITE's hop
 	invite uint32          // CSeq number of the INVITE, and of its ACK
+	user   string          // of our Contact
 
 	mu     sync.Mutex
 	target sip.Uri // the far end's Contact, else its To address; guarded by mu
@@ -28,12 +29,19 @@ type dialog struct {
 	remote uint32  // CSeq of their last request, 0 before the first; guarded by mu
 }
 
-// newDialog makes the dialog that a 2xx confirms. A 2xx without Contact (it must have one) leaves its To address as
-// target; the packets go to where the 2xx came from.
-func newDialog(a *Agent, res *sip.Response) *dialog {
-	d := &dialog{agent: a, callID: string(*res.CallID()), from: sip.HeaderClone(res.From()).(*sip.FromHeader),
-		to: sip.HeaderClone(res.To()).(*sip.ToHeader), source: res.Source(), invite: res.CSeq().SeqNo,
-		cseq: res.CSeq().SeqNo}
+// newDialog makes the dialog that a response with a To tag confirms, or begins (section 12.1.2). A 2xx without Contact
+// (it must have one) leaves its To address as target; the packets go to where the 2xx came from.
+func newDialog(l *leg, res *sip.Response) *dialog {
+	a := l.agent
+	d := &dialog{agent: a, callID: l.callID, from: sip.HeaderClone(res.From()).(*sip.FromHeader),
+		to: sip.HeaderClone(res.To()).(*sip.ToHeader), source: l.hop, invite: res.CSeq().SeqNo,
+		cseq: max(l.cseq, res.CSeq().SeqNo)}
+	if caller, err := a.caller(l.inv); err == nil {
+		d.user = string(caller)
+	}
+	if from, ok := parseHop(res.Source(), OverUDP); ok && !l.hop.over.stream() {
+		d.source = from
+	}
 	d.target = *d.to.Address.Clone()
 	d.refresh(res)
 	for _, h := range res.GetHeaders("Record-Route") {
@@ -59,8 +67,8 @@ func (d *dialog) refresh(msg interface{ Contact() *sip.ContactHeader }) {
 	d.target.Headers = nil // not allowed in a Request-URI (section 19.1.1, table 1)
 }
 
-// next counts our next request.
-func (d *dialog) next() uint32 {
+// count numbers our next request.
+func (d *dialog) count() uint32 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.cseq++
@@ -83,20 +91,20 @@ func (d *dialog) request(method sip.RequestMethod, seq uint32, extra ...sip.Head
 	d.mu.Lock()
 	recipient, next := *d.target.Clone(), d.source
 	if d.known {
-		next = d.hop(d.target)
+		next = d.next(d.target)
 	}
 	d.mu.Unlock()
 	routes := d.routes
 	if len(routes) > 0 {
 		hop := routes[0]
-		next = d.hop(hop)
+		next = d.next(hop)
 		if !hop.UriParams.Has("lr") { // a strict router (RFC 2543) wants to be the Request-URI
 			routes = append(slices.Clone(routes[1:]), recipient)
 			recipient = *hop.Clone()
 			recipient.Headers = nil
 		}
 	}
-	req := d.agent.newRequest(method, recipient, d.agent.via(), next)
+	req := d.agent.newRequest(method, recipient, d.agent.via(next.over), next)
 	for _, r := range routes {
 		req.AppendHeader(&sip.RouteHeader{Address: r})
 	}
@@ -105,7 +113,7 @@ func (d *dialog) request(method sip.RequestMethod, seq uint32, extra ...sip.Head
 	req.AppendHeader(sip.HeaderClone(d.to))
 	req.AppendHeader(&callID)
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: method})
-	req.AppendHeader(sip.NewHeader("User-Agent", d.agent.cfg.UserAgent))
+	req.AppendHeader(d.agent.userAgent)
 	for _, h := range extra {
 		req.AppendHeader(h)
 	}
@@ -113,20 +121,20 @@ func (d *dialog) request(method sip.RequestMethod, seq uint32, extra ...sip.Head
 	return req
 }
 
-// hop is where packets for u go. A host name, another transport or a foreign scheme is not followed: what answered the
-// INVITE knows the way, and no look-up may hold up an ACK.
-func (d *dialog) hop(u sip.Uri) string {
+// next is where packets for u go. A host name, another transport or a foreign scheme is not followed: what answered the
+// INVITE knows the way, and no look-up may hold up an ACK. A stream goes on over the connection that carried the INVITE.
+func (d *dialog) next(u sip.Uri) hop {
 	ip, err := netip.ParseAddr(trimBrackets(u.Host))
 	transport, given := u.UriParams.Get("transport")
-	if err != nil || ip.IsUnspecified() || u.Scheme != "sip" || u.Port < 0 || u.Port > 65535 ||
-		(given && sip.NetworkToLower(transport) != "udp") || ip.Unmap().Is6() != d.agent.target.ipv6 {
+	if d.source.over.stream() || err != nil || ip.IsUnspecified() || u.Scheme != "sip" || u.Port < 0 || u.Port > 65535 ||
+		(given && sip.NetworkToLower(transport) != "udp") || ip.Unmap().Is6() != d.source.addr.Addr().Is6() {
 		return d.source
 	}
 	port := uint16(defaultPort)
 	if u.Port > 0 {
 		port = uint16(u.Port)
 	}
-	return netip.AddrPortFrom(ip.Unmap(), port).String()
+	return hop{netip.AddrPortFrom(ip.Unmap(), port), OverUDP}
 }
 
 func trimBrackets(host string) string {

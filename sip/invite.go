@@ -16,10 +16,11 @@ type Invite struct {
 	To        avanak.Number // whom to call
 	From      avanak.Number // shown to the callee; 0 means the trunk's Caller
 	SDP       []byte        // our offer, as Offer makes it
+	Avoid     []string      // targets ("ip:port") that earlier legs of the attempt went to
 	RingLimit time.Duration // from the first 18x (or the first 1xx where no 18x comes within it); 0 means avanak.DefaultRing
 
-	// BeforeSend, where set, is called immediately before the INVITE goes to the socket: the last gate of the pace. Where
-	// it errs nothing is sent.
+	// BeforeSend, where set, is called immediately before each INVITE goes to the socket, again where it is sent anew with
+	// credentials: the last gate of the pace. Where it errs that INVITE is not sent.
 	BeforeSend func(context.Context) error
 	// OnSent, where set, is called once the INVITE has gone to the socket, with that instant. Responses wait for it.
 	OnSent func(time.Time)
@@ -71,7 +72,11 @@ type Result struct {
 	End        End
 	Call       *Call         // Answered only; never nil then
 	Status     int           // SIP status of the final response, 0 where none came
+	Class      avanak.Class  // what the end says, and about whom
+	Dead       bool          // nothing rang and nothing can ring any more: another target or trunk may be tried
+	Target     string        // ip:port that the last INVITE went to, "" where none left
 	Reason     string        // its reason phrase, cleaned: short, printable, long runs of digits masked
+	Text       string        // text of its Reason header (RFC 3326), cleaned alike
 	Cause      int           // its Q.850 cause (RFC 3326), 0 where none was given
 	RetryAfter time.Duration // what a 503 (or 404, 413, 480, 486, 500, 600, 603) asked for, 0 where it did not
 	Late       bool          // the callee answered after our CANCEL: the call was ended at once
@@ -81,13 +86,27 @@ type Result struct {
 
 // Errors in Result.Err.
 var (
-	ErrTooLarge   = fmt.Errorf("%w: INVITE exceeds %d bytes", avanak.ErrInvalid, maxInvite)
+	ErrTooLarge   = fmt.Errorf("%w: INVITE too large", avanak.ErrInvalid)
 	ErrNoResponse = errors.New("no response")
 	ErrClosing    = errors.New("agent is closing")
 	errInUse      = errors.New("in use")
 	errSend       = errors.New("INVITE could not be sent")
 	errPanic      = errors.New("internal fault")
 )
+
+// gateError is BeforeSend's.
+type gateError struct{ err error }
+
+func (e *gateError) Error() string { return "before send: " + e.err.Error() }
+func (e *gateError) Unwrap() error { return e.err }
+
+// oversizeError is an INVITE that is larger than its transport should carry: a fault of the configuration.
+type oversizeError struct{ size, limit int }
+
+func (e *oversizeError) Error() string {
+	return fmt.Sprintf("%v: %d bytes of at most %d: use transport tcp, or set the trunk's oversize", ErrTooLarge, e.size, e.limit)
+}
+func (e *oversizeError) Unwrap() error { return ErrTooLarge }
 
 func (inv Invite) validate() error {
 	if inv.CallID == "" || len(inv.CallID) > 128 || strings.ContainsFunc(inv.CallID, func(r rune) bool {
@@ -109,7 +128,9 @@ func (inv Invite) validate() error {
 // from no answer. What the far end may still send after it has returned is settled by the Agent; ctx then has no effect.
 func (a *Agent) Invite(ctx context.Context, inv Invite) Result {
 	unsent := func(err error) Result {
-		return Result{End: NotSent, Err: fmt.Errorf("invite %s: %w", inv.CallID, err)}
+		r := Result{End: NotSent, Err: fmt.Errorf("invite %s: %w", inv.CallID, err)}
+		r.judge()
+		return r
 	}
 	if err := inv.validate(); err != nil {
 		return unsent(err)
@@ -127,7 +148,7 @@ func (a *Agent) Invite(ctx context.Context, inv Invite) Result {
 			a.retire(l)
 		}
 	}()
-	if err := l.send(ctx, inv); err != nil {
+	if err := l.send(ctx); err != nil {
 		return unsent(err)
 	}
 	started = true

@@ -9,6 +9,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/avanak/avanak"
+	"github.com/avanak/avanak/sip/locate"
 )
 
 // phase is where a leg stands; doc.go has the picture.
@@ -35,22 +36,29 @@ const (
 // the line; it lives until the transaction is over and every answered branch has ended.
 type leg struct {
 	agent   *Agent
+	inv     Invite
 	callID  string
 	ring    time.Duration
 	sdp     []byte // our offer
-	onSent  func(time.Time)
 	adopted bool
 	result  chan Result        // capacity 1; gets exactly one
 	inbox   chan *sip.Response // retransmitted and unmatched responses, never closed
 	nudge   chan struct{}      // capacity 1: a Call ended
 	first   chan struct{}      // closed by the leg's goroutine when the first 2xx is known
 
+	tag   string // of our From; set before anybody else sees the leg
+	place locate.Place
+	hop   hop
+
 	mu    sync.Mutex
-	tag   string           // of our From
 	calls map[string]*Call // by their To tag; guarded by mu; written by the leg's goroutine only
 
 	// ---- the goroutine's own ----
-	invite    *sip.Request // nil where the leg was adopted from an unmatched 2xx
+	ctx       context.Context //nolint:containedctx // of Invite, for a further INVITE that passes the gate
+	invite    *sip.Request    // the latest one; nil where the leg was adopted from an unmatched 2xx
+	cseq      uint32          // of the latest request outside of an answered dialog
+	again     int             // how often the INVITE was sent anew: challenges, session intervals
+	minSE     int             // seconds that a 422 asked for
 	tx        sip.ClientTransaction
 	responses <-chan *sip.Response // nil once the transaction is over
 	txDone    <-chan struct{}      // nil once the transaction is over
@@ -62,13 +70,13 @@ type leg struct {
 	delivered bool
 	draining  bool              // Close has begun
 	res       Result            // what Invite will get
-	early     map[string][]byte // session descriptions of provisional responses by To tag: some far ends leave it out of the 2xx
+	early     map[string]*early // by To tag
 }
 
 func newLeg(a *Agent, inv Invite) *leg {
-	return &leg{agent: a, callID: inv.CallID, ring: inv.RingLimit, sdp: inv.SDP, onSent: inv.OnSent,
-		result: make(chan Result, 1), inbox: make(chan *sip.Response, inboxSize), nudge: make(chan struct{}, 1),
-		first: make(chan struct{}), calls: make(map[string]*Call)}
+	return &leg{agent: a, inv: inv, callID: inv.CallID, ring: inv.RingLimit, sdp: inv.SDP, cseq: 1,
+		tag: sip.GenerateTagN(16), result: make(chan Result, 1), inbox: make(chan *sip.Response, inboxSize),
+		nudge: make(chan struct{}, 1), first: make(chan struct{}), calls: make(map[string]*Call)}
 }
 
 // offer hands the leg a response from outside of its transaction channel. It never blocks.
@@ -84,8 +92,8 @@ func (l *leg) run(ctx context.Context) {
 	defer l.agent.retire(l)
 	defer l.alarm.Stop()
 	defer l.breakdown()
-	if l.onSent != nil {
-		l.onSent(l.res.Timing.Sent)
+	if l.inv.OnSent != nil {
+		l.inv.OnSent(l.res.Timing.Sent)
 	}
 	given, drain := ctx.Done(), l.agent.drain
 	for !l.finished() {
@@ -159,6 +167,7 @@ func (l *leg) timeout() {
 			return
 		default:
 		}
+		l.agent.health.suspect(l.hop.addr)
 		l.giveUp(Silent, ErrNoResponse)
 	case proceeding:
 		l.giveUp(RingLimit, nil)
@@ -200,6 +209,7 @@ func (l *leg) transactionOver() {
 		case <-l.agent.drain:
 			l.deliver(Cancelled, ErrClosing)
 		default:
+			l.agent.health.suspect(l.hop.addr)
 			l.deliver(Silent, fmt.Errorf("%w: %w", ErrNoResponse, err))
 		}
 		l.watch()
@@ -223,7 +233,7 @@ func (l *leg) cancel() {
 		return
 	}
 	l.cancelled = true
-	template := l.agent.hopByHop(sip.CANCEL, l.invite, l.invite.To())
+	template := l.hopByHop(sip.CANCEL, l.invite.To())
 	template.AppendHeader(sip.NewHeader("Reason", `SIP;cause=487;text="Request Terminated"`))
 	l.agent.crew.run(func() {
 		defer l.agent.guard("cancel")
@@ -241,6 +251,7 @@ func (l *leg) deliver(end End, err error) {
 	if l.res.Timing.Ended.IsZero() && end != Answered {
 		l.res.Timing.Ended = time.Now()
 	}
+	l.res.judge()
 	l.result <- l.res
 }
 

@@ -16,8 +16,15 @@ type metrics struct {
 	ackReplays prometheus.Counter
 	library    prometheus.Counter
 	panics     prometheus.Counter
+	challenges prometheus.Counter
+	pracks     prometheus.Counter
+	callbacks  prometheus.Counter
+	malformed  prometheus.Counter
+	dropped    *prometheus.CounterVec // why
 	calls      prometheus.Gauge
 	legs       prometheus.Gauge
+	targetsUp  prometheus.Gauge
+	registered prometheus.Gauge
 }
 
 // classes are the label values of responses, by the first digit of the status.
@@ -39,16 +46,27 @@ func newMetrics(reg prometheus.Registerer, trunk string) (*metrics, error) {
 		ackReplays: counter("ack_replays_total", "ACKs sent again because the answer was retransmitted."),
 		library:    counter("library_warnings_total", "Warnings and errors that the SIP library logged."),
 		panics:     counter("panics_total", "Panics that were caught; each ended one call or one request."),
+		challenges: counter("challenges_total", "401 and 407 that asked for credentials; each answered one costs an INVITE more."),
+		pracks:     counter("pracks_total", "Reliable provisional responses that were acknowledged."),
+		callbacks:  counter("callbacks_total", "INVITEs from outside of a call: people who call the shown number back, or scans. Each got 480."),
+		malformed:  counter("malformed_requests_total", "Requests that broke a rule of RFC 3261; each was refused."),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "avanak_sip_dropped_total",
+			Help: "Datagrams and connections that were dropped unread: of strangers, or in a flood."}, []string{"why"}),
+		targetsUp:  gauge("targets_up", "Targets of the trunk that may be chosen, as of the last keep-alive."),
+		registered: gauge("registered", "1 while the registrar knows us; 0 too where the trunk wants no registration."),
 		calls:      gauge("calls", "Answered calls that have not ended."),
 		legs:       gauge("legs", "INVITEs that are placed, talking, or watched for a late answer."),
 	}
 	for _, class := range classes {
 		m.responses.WithLabelValues(class)
 	}
+	for _, why := range []string{"stranger", "flood"} {
+		m.dropped.WithLabelValues(why)
+	}
 	wrapped := prometheus.WrapRegistererWith(prometheus.Labels{"trunk": trunk}, reg)
 	var errs []error
 	for _, c := range []prometheus.Collector{m.invites, m.responses, m.late2xx, m.forked2xx, m.ackReplays, m.library,
-		m.panics, m.calls, m.legs} {
+		m.panics, m.calls, m.legs, m.challenges, m.pracks, m.callbacks, m.malformed, m.dropped, m.targetsUp, m.registered} {
 		errs = append(errs, wrapped.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -42,6 +42,17 @@ func causeOf(headers []sip.Header) int {
 	return 0
 }
 
+// textOf reads the text of the Reason headers (RFC 3326), cleaned as a phrase is; "" where there is none.
+func textOf(headers []sip.Header) string {
+	for _, h := range headers {
+		_, rest, ok := strings.Cut(h.Value(), `text="`)
+		if text, _, closed := strings.Cut(rest, `"`); ok && closed {
+			return phrase(text)
+		}
+	}
+	return ""
+}
+
 // q850 writes a Reason header with a Q.850 cause (RFC 3326).
 func q850(cause int) sip.Header {
 	return sip.NewHeader("Reason", "Q.850;cause="+strconv.Itoa(cause))

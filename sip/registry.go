@@ -45,3 +45,10 @@ func (a *Agent) leg(callID string) *leg {
 	defer a.mu.Unlock()
 	return a.legs[callID]
 }
+
+// hasLeg is the door's question: whether a datagram belongs to a call of ours.
+func (a *Agent) hasLeg(callID []byte) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.legs[string(callID)] != nil
+}

@@ -1,80 +1,79 @@
 package sip
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net"
-	"net/netip"
-	"time"
 
 	"github.com/emiago/sipgo/sip"
 )
 
-// maxInvite is the largest INVITE that goes by UDP, in bytes (RFC 3261 section 18.1.1).
-const maxInvite = 1300
-
 // allow lists the methods that we understand.
-const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"
+const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
+
+// supported lists the extensions that we understand and offer (RFC 4028). 100rel is obeyed where a far end requires it,
+// but not offered: it makes every provisional response a round trip more.
+const supported = "timer"
 
 const maxForwards = 70
 
-// via is a Via of ours with a new branch. rport asks for the response to come back through a NAT (RFC 3581).
-func (a *Agent) via() *sip.ViaHeader {
-	return &sip.ViaHeader{ProtocolName: "SIP", ProtocolVersion: "2.0", Transport: "UDP", Host: a.self.host,
-		Port: a.self.port, Params: sip.HeaderParams{{K: "branch", V: sip.GenerateBranch()}, {K: "rport"}}}
-}
-
-func (a *Agent) uri(user string) sip.Uri {
-	return sip.Uri{Scheme: "sip", User: user, Host: a.self.host, Port: a.self.port}
-}
-
-// contact is where in-dialog requests of the far end reach us.
-func (a *Agent) contact() *sip.ContactHeader {
-	return &sip.ContactHeader{Address: a.uri(a.cfg.Callers[0])}
-}
+var (
+	sdpType       = sip.ContentTypeHeader("application/sdp")
+	headAllow     = sip.NewHeader("Allow", allow)
+	headSupported = sip.NewHeader("Supported", supported)
+)
 
 // newRequest has what every request of ours has; the body is empty.
-func (a *Agent) newRequest(method sip.RequestMethod, to sip.Uri, via *sip.ViaHeader, hop string) *sip.Request {
+func (a *Agent) newRequest(method sip.RequestMethod, to sip.Uri, via *sip.ViaHeader, next hop) *sip.Request {
 	req := sip.NewRequest(method, to)
 	req.AppendHeader(via)
 	forwards := sip.MaxForwardsHeader(maxForwards)
 	req.AppendHeader(&forwards)
-	req.SetTransport("UDP")
-	req.SetDestination(hop)
+	a.address(req, next)
 	return req
 }
 
-// newInvite builds the INVITE of inv towards to, with a new From tag.
-func (a *Agent) newInvite(inv Invite, to netip.AddrPort) *sip.Request {
-	number, caller := a.cfg.NumberFormat.Format(inv.To), a.cfg.Callers[0]
-	if inv.From != 0 {
-		caller = a.cfg.NumberFormat.Format(inv.From)
+// newInvite builds the leg's INVITE towards its hop; seq and minSE change when the far end asks for another one.
+func (l *leg) newInvite() (*sip.Request, error) {
+	a := l.agent
+	caller, err := a.caller(l.inv)
+	if err != nil {
+		return nil, err
 	}
-	recipient := sip.Uri{Scheme: "sip", User: number, Host: a.target.host, Port: int(a.target.port)}
-	req := a.newRequest(sip.INVITE, recipient, a.via(), to.String())
-	from := a.uri(caller)
-	from.Port = 0 // no port in From and To (RFC 3261 section 19.1.1)
-	req.AppendHeader(&sip.FromHeader{Address: from, Params: sip.HeaderParams{{K: "tag", V: sip.GenerateTagN(16)}}})
-	recipient.Port = 0
-	req.AppendHeader(&sip.ToHeader{Address: recipient})
-	callID := sip.CallIDHeader(inv.CallID)
+	number, err := a.callee(l.inv)
+	if err != nil {
+		return nil, err
+	}
+	phone := a.cfg.Identity.PhoneParam
+	recipient := number.uri(l.place.Host, int(l.hop.addr.Port()), phone)
+	req := a.newRequest(sip.INVITE, recipient, a.via(l.hop.over), l.hop)
+	if err := a.identify(req, caller, l.tag); err != nil {
+		return nil, err
+	}
+	req.AppendHeader(&sip.ToHeader{Address: number.uri(l.place.Host, 0, phone)})
+	callID := sip.CallIDHeader(l.callID)
 	req.AppendHeader(&callID)
-	req.AppendHeader(&sip.CSeqHeader{SeqNo: 1, MethodName: sip.INVITE})
-	req.AppendHeader(a.contact())
-	req.AppendHeader(sip.NewHeader("Allow", allow))
-	req.AppendHeader(sip.NewHeader("User-Agent", a.cfg.UserAgent))
-	kind := sip.ContentTypeHeader("application/sdp")
+	req.AppendHeader(&sip.CSeqHeader{SeqNo: l.cseq, MethodName: sip.INVITE})
+	req.AppendHeader(a.contact(string(caller), l.hop.over))
+	req.AppendHeader(headAllow)
+	req.AppendHeader(headSupported)
+	a.askForTimer(req, l.minSE)
+	req.AppendHeader(a.userAgent)
+	for _, h := range a.cfg.Headers {
+		req.AppendHeader(sip.NewHeader(h.Name, h.Value))
+	}
+	a.authorize(req, l.sdp)
+	kind := sdpType
 	req.AppendHeader(&kind)
-	req.SetBody(inv.SDP)
-	return req
+	req.SetBody(l.sdp)
+	return req, nil
 }
 
 // hopByHop builds a request that belongs to the INVITE's own transaction: same branch, Request-URI, Call-ID, CSeq number
 // and destination. CANCEL carries the INVITE's To (RFC 3261 section 9.1), the ACK of a failure the response's
 // (section 17.1.1.3).
-func (a *Agent) hopByHop(method sip.RequestMethod, invite *sip.Request, to *sip.ToHeader) *sip.Request {
-	req := a.newRequest(method, *invite.Recipient.Clone(), invite.Via().Clone(), invite.Destination())
+func (l *leg) hopByHop(method sip.RequestMethod, to *sip.ToHeader) *sip.Request {
+	invite := l.invite
+	req := l.agent.newRequest(method, *invite.Recipient.Clone(), invite.Via().Clone(), l.hop)
 	req.AppendHeader(sip.HeaderClone(invite.From()))
 	req.AppendHeader(sip.HeaderClone(to))
 	req.AppendHeader(sip.HeaderClone(invite.CallID()))
@@ -83,52 +82,31 @@ func (a *Agent) hopByHop(method sip.RequestMethod, invite *sip.Request, to *sip.
 	return req
 }
 
-// send passes the last gate, sends the INVITE and starts the leg's goroutine. An error means that nothing left.
-func (l *leg) send(ctx context.Context, inv Invite) error {
-	a := l.agent
-	to, err := a.target.next(ctx)
-	if err != nil {
-		return err
-	}
-	l.invite = a.newInvite(inv, to)
-	if n := len(l.invite.String()); n > maxInvite {
-		return fmt.Errorf("%w: it has %d", ErrTooLarge, n)
-	}
-	l.mu.Lock()
-	l.tag = tagOf(l.invite.From().Params)
-	l.mu.Unlock()
-	if inv.BeforeSend != nil {
-		if err := inv.BeforeSend(ctx); err != nil {
-			return fmt.Errorf("before send: %w", err)
-		}
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if !a.crew.enter() {
-		return ErrClosing
-	}
-	l.res.Timing.Sent = time.Now()
-	tx, err := a.client.TransactionRequest(ctx, l.invite)
-	if err != nil {
-		a.crew.leave()
-		return sendFault(err)
-	}
-	a.m.invites.Inc()
-	l.tx, l.responses, l.txDone = tx, tx.Responses(), tx.Done()
-	tx.OnRetransmission(l.offer)
-	l.alarm = time.NewTimer(a.cfg.FirstResponse)
-	go func() {
-		defer a.crew.leave()
-		l.run(ctx)
-	}()
-	return nil
+// weight counts bytes without keeping them.
+type weight int
+
+func (w *weight) WriteString(s string) (int, error) {
+	*w += weight(len(s))
+	return len(s), nil
+}
+
+// sizeOf is the length of a message on the wire, in bytes.
+func sizeOf(req *sip.Request) int {
+	var w weight
+	req.StringWrite(&w)
+	return int(w)
 }
 
 // sendFault keeps the kernel's word of a failed send; sipgo's own error text holds the Request-URI, a person's number.
 func sendFault(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("send: %w", op)
+		return &transportError{op}
 	}
-	return errSend
+	return &transportError{errSend}
 }
+
+// transportError says that the transport itself reported that nothing left.
+type transportError struct{ err error }
+
+func (e *transportError) Error() string { return "send: " + e.err.Error() }
+func (e *transportError) Unwrap() error { return e.err }

@@ -79,18 +79,32 @@ func ParseAnswer(b []byte) (Answer, error) {
 	return s.answer()
 }
 
-// offered judges the session description of a re-INVITE: how many streams it has, and whether the audio is one for us.
-func offered(b []byte) (streams int, err error) {
+// offered judges the session description of a re-INVITE: how many streams it has, which way they flow, and whether the
+// audio is one for us.
+func offered(b []byte) (streams int, d Direction, err error) {
 	s, err := parseSession(b)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	_, err = s.answer()
-	return len(s.media), err
+	a, err := s.answer()
+	return len(s.media), a.Direction, err
 }
 
-// session is the part of a session description that concerns us.
-type session struct {
+// turned is our session description with the direction that answers theirs, and its o= line's version raised by more.
+func turned(local []byte, theirs Direction, more int) []byte {
+	ours := map[Direction]Direction{SendOnly: RecvOnly, RecvOnly: SendOnly, Inactive: Inactive}[theirs]
+	if ours == "" {
+		ours = SendRecv
+	}
+	out := bytes.Replace(local, []byte("a="+SendRecv+"\r\n"), []byte("a="+ours+"\r\n"), 1)
+	if more == 0 {
+		return out
+	}
+	return bytes.Replace(out, []byte(" 1 IN IP"), fmt.Appendf(nil, " %d IN IP", 1+more), 1)
+}
+
+// description is the part of a session description that concerns us.
+type description struct {
 	addr      string // of the c= line at session level
 	direction Direction
 	media     []stream
@@ -108,8 +122,8 @@ type stream struct {
 	codecs    map[uint8]string // a=rtpmap, encoding in upper case
 }
 
-func parseSession(b []byte) (session, error) {
-	var s session
+func parseSession(b []byte) (description, error) {
+	var s description
 	if len(b) == 0 || len(b) > maxSDP {
 		return s, fmt.Errorf("%w: %d bytes", ErrSDP, len(b))
 	}
@@ -131,7 +145,7 @@ func parseSession(b []byte) (session, error) {
 }
 
 // line reads one line of type kind.
-func (s *session) line(kind byte, value string) error {
+func (s *description) line(kind byte, value string) error {
 	var m *stream
 	if len(s.media) > 0 {
 		m = &s.media[len(s.media)-1]
@@ -213,7 +227,7 @@ func (m *stream) attribute(value string) {
 }
 
 // answer picks the stream to play to.
-func (s *session) answer() (Answer, error) {
+func (s *description) answer() (Answer, error) {
 	for i := range s.media {
 		m := &s.media[i]
 		pt, ok := m.codec()

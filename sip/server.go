@@ -1,7 +1,9 @@
 package sip
 
 import (
+	"bytes"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/emiago/sipgo"
@@ -17,7 +19,7 @@ type handler func(req *sip.Request, tx sip.ServerTransaction, call *Call)
 func (a *Agent) register(s *sipgo.Server) {
 	for method, h := range map[sip.RequestMethod]handler{
 		sip.BYE: a.onBye, sip.INVITE: a.onInvite, sip.UPDATE: a.onUpdate, sip.INFO: a.onInfo,
-		sip.OPTIONS: a.onOptions, sip.ACK: a.onAck, sip.CANCEL: a.onCancel,
+		sip.OPTIONS: a.onOptions, sip.ACK: a.onAck, sip.CANCEL: a.onCancel, sip.PRACK: a.onInfo,
 	} {
 		s.OnRequest(method, a.wrap(h))
 	}
@@ -34,8 +36,9 @@ func (a *Agent) wrap(h handler) sipgo.RequestHandler {
 		}
 		defer a.crew.leave()
 		defer a.guard("request")
-		if req.CallID() == nil || req.From() == nil || req.To() == nil || req.CSeq() == nil || req.Via() == nil {
-			a.respond(req, tx, 400, "Bad Request", nil)
+		if status, reason, extra := flaw(req); status != 0 {
+			a.m.malformed.Inc()
+			a.respond(req, tx, status, reason, nil, extra...)
 			return
 		}
 		h(req, tx, a.dialogOf(req))
@@ -55,25 +58,31 @@ func (a *Agent) dialogOf(req *sip.Request) *Call {
 	return c
 }
 
-func (a *Agent) respond(req *sip.Request, tx sip.ServerTransaction, status int, reason string, body []byte) {
+func (a *Agent) respond(req *sip.Request, tx sip.ServerTransaction, status int, reason string, body []byte, extra ...sip.Header) {
 	if req.IsAck() {
 		return
 	}
-	if err := tx.Respond(a.response(req, status, reason, body)); err != nil {
+	if err := tx.Respond(a.response(req, status, reason, body, extra...)); err != nil {
 		a.log.Warn("response did not leave", "status", status, "err", err)
 	}
 }
 
-func (a *Agent) response(req *sip.Request, status int, reason string, body []byte) *sip.Response {
+func (a *Agent) response(req *sip.Request, status int, reason string, body []byte, extra ...sip.Header) *sip.Response {
 	res := sip.NewResponseFromRequest(req, status, reason, body)
-	res.AppendHeader(sip.NewHeader("Allow", allow))
-	res.AppendHeader(sip.NewHeader("User-Agent", a.cfg.UserAgent))
-	if req.Method == sip.INVITE || req.Method == sip.UPDATE {
-		res.AppendHeader(a.contact())
+	res.AppendHeader(headAllow)
+	res.AppendHeader(headSupported)
+	res.AppendHeader(a.userAgent)
+	if status < 300 && (req.Method == sip.INVITE || req.Method == sip.UPDATE) {
+		res.AppendHeader(a.contact(req.Recipient.User, a.cfg.Transport))
 	}
 	if len(body) > 0 {
-		kind := sip.ContentTypeHeader("application/sdp")
+		kind := sdpType
 		res.AppendHeader(&kind)
+	}
+	for _, h := range extra {
+		if h != nil {
+			res.AppendHeader(h)
+		}
 	}
 	return res
 }
@@ -119,19 +128,23 @@ func (a *Agent) onAck(req *sip.Request, _ sip.ServerTransaction, c *Call) {
 
 // onUpdate answers RFC 3311; where it carries an offer, with the session that we have.
 func (a *Agent) onUpdate(req *sip.Request, tx sip.ServerTransaction, c *Call) {
-	if body, ok := a.renegotiate(req, tx, c); ok {
-		if len(req.Body()) == 0 {
-			body = nil
-		}
-		a.respond(req, tx, 200, "OK", body)
+	body, ok := a.renegotiate(req, tx, c)
+	if !ok {
+		return
 	}
+	if len(req.Body()) == 0 {
+		body = nil
+	}
+	a.respond(req, tx, 200, "OK", body, c.session.refreshed(req))
 }
 
 // onInvite answers a re-INVITE with the session that we have, and sends its 2xx until the ACK (RFC 3261 section
-// 13.3.1.4). sipgo does not resend a 2xx.
+// 13.3.1.4): sipgo does not resend a 2xx. An INVITE outside of a dialog is somebody who calls the shown number back: no
+// route leads in, and nobody is there to answer.
 func (a *Agent) onInvite(req *sip.Request, tx sip.ServerTransaction, c *Call) {
 	if c == nil && !req.To().Params.Has("tag") {
-		a.respond(req, tx, 403, "Forbidden", nil)
+		a.m.callbacks.Inc()
+		a.respond(req, tx, 480, "Temporarily Unavailable", nil)
 		return
 	}
 	body, ok := a.renegotiate(req, tx, c)
@@ -139,7 +152,8 @@ func (a *Agent) onInvite(req *sip.Request, tx sip.ServerTransaction, c *Call) {
 		return
 	}
 	acked := c.await(req.CSeq().SeqNo)
-	res := a.response(req, 200, "OK", body)
+	defer c.confirm(req.CSeq().SeqNo) // also where no ACK came
+	res := a.response(req, 200, "OK", body, c.session.refreshed(req))
 	giveUp := time.After(64 * sip.T1)
 	for pause := sip.T1; ; pause = min(2*pause, sip.T2) {
 		if err := tx.Respond(res); err != nil {
@@ -154,7 +168,8 @@ func (a *Agent) onInvite(req *sip.Request, tx sip.ServerTransaction, c *Call) {
 			return
 		case <-a.quit:
 			return
-		case <-giveUp:
+		case <-giveUp: // the far end took its question back without a word: the dialog is in doubt (section 13.3.1.4)
+			c.leave(CauseExpired)
 			return
 		}
 	}
@@ -171,17 +186,75 @@ func (a *Agent) renegotiate(req *sip.Request, tx sip.ServerTransaction, c *Call)
 		a.respond(req, tx, 500, "Server Internal Error", nil)
 		return nil, false
 	}
-	if offer := req.Body(); len(offer) > 0 {
-		if streams, err := offered(offer); err != nil || streams != 1 {
+	if interval, _, asked := sessionExpires(req); asked && interval < minSession {
+		a.respond(req, tx, 422, "Session Interval Too Small", nil, sip.NewHeader("Min-SE", strconv.Itoa(shortSession)))
+		return nil, false
+	}
+	offer := req.Body()
+	if req.Method == sip.INVITE || len(offer) > 0 {
+		switch c.glare(req.Method) {
+		case glareOurs:
+			a.respond(req, tx, 491, "Request Pending", nil)
+			return nil, false
+		case glareTheirs: // section 14.2: one of theirs is not acknowledged yet
+			a.respond(req, tx, 500, "Server Internal Error", nil, sip.NewHeader("Retry-After", "1"))
+			return nil, false
+		case glareNone:
+		}
+	}
+	body = c.local
+	if len(offer) > 0 {
+		streams, direction, err := offered(offer)
+		if err != nil || streams != 1 {
 			a.respond(req, tx, 488, "Not Acceptable Here", nil)
 			return nil, false
 		}
-		c.mu.Lock()
-		c.sdp = slices.Clone(offer)
-		c.mu.Unlock()
+		body = c.accept(offer, direction)
 	}
 	c.dialog.refresh(req)
-	return c.local, true
+	return body, true
+}
+
+// glare is whose offer is under way.
+type glare uint8
+
+const (
+	glareNone glare = iota
+	glareOurs
+	glareTheirs
+)
+
+func (c *Call) glare(method sip.RequestMethod) glare {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ours:
+		return glareOurs
+	case c.acked.came != nil && method == sip.INVITE:
+		return glareTheirs
+	}
+	return glareNone
+}
+
+// accept takes the far end's new session description, tells whoever plays about it, and returns our answer: ours as it
+// was, with the other side of their direction, and a version of its own where that changed (RFC 3264 section 8).
+func (c *Call) accept(offer []byte, direction Direction) []byte {
+	c.mu.Lock()
+	changed := !bytes.Equal(c.sdp, offer)
+	c.sdp = slices.Clone(offer)
+	if direction != c.held {
+		c.held = direction
+		c.version++
+	}
+	answer := turned(c.local, direction, c.version)
+	c.mu.Unlock()
+	if changed {
+		select {
+		case c.updates <- struct{}{}:
+		default:
+		}
+	}
+	return answer
 }
 
 // await notes the re-INVITE whose ACK is awaited.

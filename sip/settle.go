@@ -10,28 +10,48 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// settle sends a request and waits until its transaction has ended, by the final response or 64*T1 of silence. A
-// request that could not leave (the kernel's buffers, a firewall's table) is built and tried again within the same time.
-func (a *Agent) settle(build func() *sip.Request) {
-	// Not the caller's context: what is under way must be answered for after the caller has gone. Close ends it.
-	ctx, cancel := context.WithTimeout(context.Background(), 2*64*sip.T1)
-	defer cancel()
-	a.crew.run(func() {
+// ask sends a request that is no INVITE and waits for its final response, at most 64*T1 (timer F).
+func (a *Agent) ask(ctx context.Context, req *sip.Request) (*sip.Response, error) {
+	tx, err := a.begin(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Terminate()
+	for {
 		select {
-		case <-a.quit:
-			cancel()
+		case res := <-tx.Responses():
+			if !res.IsProvisional() {
+				return res, nil
+			}
+		case <-tx.Done():
+			return nil, tx.Err()
 		case <-ctx.Done():
+			return nil, ctx.Err()
 		}
-	})
+	}
+}
+
+// settle sends a request and waits until its transaction has ended, by the final response or 64*T1 of silence. A
+// request that could not leave (the kernel's buffers, a firewall's table) is built and tried again within the same time;
+// one that is challenged is sent again with credentials. The response is nil where none came.
+func (a *Agent) settle(build func() *sip.Request) *sip.Response {
 	giveUp := time.Now().Add(64 * sip.T1)
+	challenges := 0
 	for pause := sip.T1; ; pause = min(2*pause, sip.T2) {
-		_, err := a.client.Do(ctx, build())
-		if err == nil || !errors.Is(err, sip.ErrTransactionTransport) || time.Now().After(giveUp) {
-			return
+		req := build()
+		res, err := a.ask(a.life, req)
+		switch {
+		case err == nil && challenged(res) && challenges < maxChallenges && a.challenge(req, res) == nil:
+			challenges++
+			continue
+		case err == nil:
+			return res
+		case !errors.As(err, new(*transportError)) && !errors.Is(err, sip.ErrTransactionTransport), time.Now().After(giveUp):
+			return nil
 		}
 		select {
 		case <-a.quit:
-			return
+			return nil
 		case <-time.After(pause):
 		}
 	}

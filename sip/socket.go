@@ -18,16 +18,23 @@ const readPause = 10 * time.Millisecond
 
 // socket is an Agent's UDP socket as sipgo reads it. It tells when sipgo has begun to read (before that sipgo would open
 // a second socket for our first request), and hides read errors that pass: sipgo's reader ends at the first error.
+//
+// What the door does not let in is dropped here, before anything is parsed or remembered of it.
 type socket struct {
-	net.PacketConn
+	*net.UDPConn
+	door    *door
 	reading chan struct{} // closed at the first read
 	once    sync.Once
 	muted   chan struct{} // closed by mute
 	closed  chan struct{} // closed by Close
+
+	// The reader's own.
+	lastAddr netip.AddrPort
+	lastName *net.UDPAddr // never changed once it was handed out
 }
 
-// listen binds addr and returns the socket with the address to advertise.
-func listen(addr netip.AddrPort) (*socket, error) {
+// listen binds addr.
+func listen(addr netip.AddrPort, d *door) (*socket, error) {
 	network := "udp4"
 	if addr.Addr().Is6() && !addr.Addr().Is4In6() {
 		network = "udp6"
@@ -39,25 +46,40 @@ func listen(addr netip.AddrPort) (*socket, error) {
 	// What the kernel grants below the wish is still a working socket.
 	_ = conn.SetReadBuffer(socketBuffer)
 	_ = conn.SetWriteBuffer(socketBuffer)
-	return &socket{PacketConn: conn, reading: make(chan struct{}), muted: make(chan struct{}), closed: make(chan struct{})}, nil
+	return &socket{UDPConn: conn, door: d, reading: make(chan struct{}), muted: make(chan struct{}), closed: make(chan struct{})}, nil
 }
 
-// ReadFrom reads one datagram; its only error is net.ErrClosed.
+// ReadFrom reads one datagram that the door lets in; its only error is net.ErrClosed.
 func (s *socket) ReadFrom(b []byte) (int, net.Addr, error) {
 	s.once.Do(func() { close(s.reading) })
 	for {
-		n, addr, err := s.PacketConn.ReadFrom(b)
+		n, addr, err := s.ReadFromUDPAddrPort(b)
 		select {
 		case <-s.muted:
 			<-s.closed
 			return 0, nil, net.ErrClosed
 		default:
 		}
-		if err == nil || errors.Is(err, net.ErrClosed) {
-			return n, addr, err
+		switch {
+		case err == nil:
+			if s.door.admits(addr, b[:n]) {
+				return n, s.name(addr), nil
+			}
+		case errors.Is(err, net.ErrClosed):
+			return n, nil, err
+		default:
+			time.Sleep(readPause)
 		}
-		time.Sleep(readPause)
 	}
+}
+
+// name is the address as sipgo wants it. Most datagrams come from the address that the last one came from.
+func (s *socket) name(addr netip.AddrPort) net.Addr {
+	if s.lastAddr != addr {
+		s.lastAddr = addr
+		s.lastName = net.UDPAddrFromAddrPort(netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()))
+	}
+	return s.lastName
 }
 
 // mute ends the delivery of datagrams while sipgo still believes in the socket: when its reader ends, sipgo answers a
@@ -71,7 +93,7 @@ func (s *socket) mute() {
 // Close ends the reader and closes the socket.
 func (s *socket) Close() error {
 	close(s.closed)
-	return s.PacketConn.Close()
+	return s.UDPConn.Close()
 }
 
 // addr is the bound address.

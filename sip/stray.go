@@ -36,8 +36,9 @@ func (a *Agent) stray(res *sip.Response) {
 func (a *Agent) plausible(res *sip.Response) bool {
 	src, err := netip.ParseAddrPort(res.Source())
 	via := res.Via()
-	return err == nil && via != nil && trimBrackets(via.Host) == a.self.host && via.Port == a.self.port &&
-		res.From() != nil && res.To() != nil && a.target.holds(src.Addr())
+	self := a.self[a.cfg.Transport]
+	return err == nil && via != nil && trimBrackets(via.Host) == self.host && via.Port == self.port &&
+		res.From() != nil && res.To() != nil && a.door.knows(src.Addr().Unmap())
 }
 
 // adopt makes a leg of an answered call that nobody remembers: it is acknowledged and ended, and watched as any other.
@@ -46,6 +47,9 @@ func (a *Agent) adopt(res *sip.Response) {
 	l.tag = tagOf(res.From().Params)
 	l.adopted, l.delivered = true, true
 	l.phase = watching
+	if from, ok := parseHop(res.Source(), a.cfg.Transport); ok {
+		l.hop = from
+	}
 	if a.enlist(l) != nil {
 		return
 	}

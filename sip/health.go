@@ -1,0 +1,226 @@
+package sip
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/avanak/avanak"
+)
+
+// optionsWait is how long an answer to OPTIONS may take.
+const optionsWait = 4 * time.Second
+
+// health watches the far ends (OPTIONS, RFC 3261 section 11) and the registration, and reports what changes.
+type health struct {
+	agent *Agent
+	kick  chan netip.AddrPort // a target that left an INVITE unanswered: ask it now
+	done  chan struct{}       // closed when the watch has ended; nil before start
+
+	mu         sync.Mutex
+	now        avanak.Health       // guarded by mu
+	tell       func(avanak.Health) // guarded by mu
+	registered bool                // guarded by mu
+	refusal    string              // why we are not registered; guarded by mu
+}
+
+func newHealth(a *Agent) *health {
+	h := &health{agent: a, kick: make(chan netip.AddrPort, maxKnown)}
+	h.now = avanak.Health{Trunk: a.cfg.Name, At: time.Now(), Usable: a.cfg.Register.User == ""}
+	if !h.now.Usable {
+		h.now.Why = "not registered yet"
+	}
+	return h
+}
+
+// Health is what is known of the trunk's far ends now.
+func (a *Agent) Health() avanak.Health {
+	a.health.mu.Lock()
+	defer a.health.mu.Unlock()
+	return a.health.now
+}
+
+// Notify has tell called at every change of the health, one call after the other; tell must not wait. It is called
+// once with the health as it is now.
+func (a *Agent) Notify(tell func(avanak.Health)) {
+	h := a.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tell = tell
+	tell(h.now)
+}
+
+// start begins keep-alives and the registration.
+func (h *health) start() {
+	a := h.agent
+	if a.cfg.Options > 0 {
+		a.crew.run(h.watch)
+	}
+	if a.cfg.Register.User != "" {
+		a.crew.run(func() { a.keepRegistered() })
+	}
+}
+
+// stop says goodbye to the registrar.
+func (h *health) stop(ctx context.Context) {
+	if h.agent.cfg.Register.User != "" {
+		h.agent.unregister(ctx)
+	}
+}
+
+// watch asks every target in turn until the Agent drains.
+func (h *health) watch() {
+	a := h.agent
+	for {
+		// Spread by a tenth, so that many trunks do not ask at once.
+		wait := a.cfg.Options - time.Duration(rand.Int64N(int64(a.cfg.Options)/10+1)) //nolint:gosec // spreading, not secrecy
+		timer := time.NewTimer(wait)
+		select {
+		case <-a.drain:
+			timer.Stop()
+			return
+		case addr := <-h.kick:
+			timer.Stop()
+			h.ask(addr)
+		case <-timer.C:
+			h.round()
+		}
+	}
+}
+
+// round asks all targets at once and waits for their answers.
+func (h *health) round() {
+	a := h.agent
+	places, err := a.find.Places(a.life)
+	if err != nil {
+		a.log.Warn("targets cannot be looked up", "err", err)
+	}
+	var asked sync.WaitGroup
+	for _, p := range places {
+		asked.Go(func() { h.ask(p.Addr) })
+	}
+	asked.Wait()
+	h.refresh()
+}
+
+// ask sends one OPTIONS. Any response below 500, and 405 or 501 too, is a sign of life: it is the answering that counts.
+func (h *health) ask(addr netip.AddrPort) {
+	a := h.agent
+	defer a.guard("options")
+	ctx, cancel := context.WithTimeout(a.life, optionsWait)
+	defer cancel()
+	began := time.Now()
+	status, err := a.options(ctx, hop{addr, a.cfg.Transport})
+	changed := false
+	select {
+	case <-a.drain: // a socket that is being closed says nothing about the far end
+		return
+	default:
+	}
+	switch {
+	case err == nil && (status < 500 || status == 501):
+		changed = a.targets.alive(addr, time.Since(began))
+	case err == nil:
+		changed = a.targets.missed(addr, fmt.Sprintf("OPTIONS answered with %d", status))
+	default:
+		changed = a.targets.missed(addr, "OPTIONS unanswered")
+	}
+	if changed {
+		h.refresh()
+	}
+}
+
+// options sends OPTIONS and returns the status of its final response.
+func (a *Agent) options(ctx context.Context, to hop) (int, error) {
+	self := a.self[to.over]
+	us := sip.Uri{Scheme: "sip", User: "ping", Host: self.host}
+	them := sip.Uri{Scheme: "sip", Host: to.addr.Addr().String(), Port: int(to.addr.Port())}
+	req := a.newRequest(sip.OPTIONS, them, a.via(to.over), to)
+	them.Port = 0
+	callID := sip.CallIDHeader("options-" + sip.GenerateTagN(20))
+	req.AppendHeader(&sip.FromHeader{Address: us, Params: sip.HeaderParams{{K: "tag", V: sip.GenerateTagN(16)}}})
+	req.AppendHeader(&sip.ToHeader{Address: them})
+	req.AppendHeader(&callID)
+	req.AppendHeader(&sip.CSeqHeader{SeqNo: 1, MethodName: sip.OPTIONS})
+	req.AppendHeader(a.contact("ping", to.over))
+	req.AppendHeader(sip.NewHeader("Accept", "application/sdp"))
+	req.AppendHeader(a.userAgent)
+	req.SetBody(nil)
+	res, err := a.ask(ctx, req)
+	if err != nil {
+		return 0, err
+	}
+	return res.StatusCode, nil
+}
+
+// suspect has a target asked at once that left an INVITE unanswered.
+func (h *health) suspect(addr netip.AddrPort) {
+	h.agent.targets.doubt(addr)
+	select {
+	case h.kick <- addr:
+	default:
+	}
+}
+
+// enrolled notes whether the registrar knows us.
+func (h *health) enrolled(ok bool, why string) {
+	h.mu.Lock()
+	h.registered, h.refusal = ok, why
+	h.mu.Unlock()
+	h.refresh()
+}
+
+// refresh works the health out anew and tells about it where it changed.
+func (h *health) refresh() {
+	a := h.agent
+	list, err := a.targets.list(a.life)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	next := avanak.Health{Trunk: a.cfg.Name, At: time.Now(), Targets: list}
+	for _, t := range list {
+		next.Usable = next.Usable || t.Up
+	}
+	switch {
+	case err != nil:
+		next.Why = err.Error()
+	case !next.Usable:
+		next.Why = errAllDown.Error()
+	case a.cfg.Register.User != "" && !h.registered:
+		next.Usable, next.Why = false, "not registered: "+h.refusal
+	}
+	up := 0
+	for _, t := range list {
+		if t.Up {
+			up++
+		}
+	}
+	a.m.targetsUp.Set(float64(up))
+	if same(h.now, next) {
+		return
+	}
+	if h.now.Usable != next.Usable || next.Why != h.now.Why {
+		a.log.Warn("trunk health changed", "usable", next.Usable, "why", next.Why, "targets_up", up, "targets", len(list))
+	}
+	h.now = next
+	if h.tell != nil {
+		h.tell(next)
+	}
+}
+
+// same tells whether two states differ in nothing that anybody acts on.
+func same(a, b avanak.Health) bool {
+	if a.Usable != b.Usable || a.Why != b.Why || len(a.Targets) != len(b.Targets) {
+		return false
+	}
+	for i := range a.Targets {
+		if a.Targets[i].Addr != b.Targets[i].Addr || a.Targets[i].Up != b.Targets[i].Up {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,146 @@
+package sip
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+)
+
+// maxAgain bounds how often one leg sends its INVITE anew: each counts against the trunk's pace.
+const maxAgain = maxChallenges + 1
+
+// resend sends the INVITE anew where the final response asks for something that we can give: credentials (401, 407) or a
+// longer session interval (422). It is the same leg (same Call-ID and From tag, next CSeq, RFC 3261 section 8.1.3.5), and
+// it passes the gate like any INVITE. False means that the response stands; res.Err may say why.
+func (l *leg) resend(res *sip.Response) bool {
+	if l.again >= maxAgain || l.invite == nil {
+		return false
+	}
+	switch {
+	case challenged(res):
+		if err := l.agent.challenge(l.invite, res); err != nil {
+			l.res.Err = err
+			return false
+		}
+	case res.StatusCode == 422:
+		least, err := strconv.Atoi(headerValue(res.GetHeader("Min-SE")))
+		if err != nil || least <= l.minSE || least > int(maxSession/time.Second) {
+			return false
+		}
+		l.minSE = least
+	default:
+		return false
+	}
+	l.again++
+	l.cseq++
+	ctx, cancel := context.WithCancel(l.ctx)
+	defer cancel()
+	defer context.AfterFunc(l.agent.life, cancel)()
+	go func() { // a drain ends the wait at the gate
+		select {
+		case <-l.agent.drain:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	if err := l.launch(ctx); err != nil {
+		l.phase = over
+		l.res.Status = res.StatusCode
+		l.deliver(NotSent, err)
+		return true
+	}
+	l.phase, l.final = calling, false
+	l.alarm.Reset(l.agent.cfg.FirstResponse)
+	return true
+}
+
+// send passes the last gate, sends the INVITE and starts the leg's goroutine. An error means that nothing left.
+func (l *leg) send(ctx context.Context) error {
+	a := l.agent
+	place, err := a.targets.choose(ctx, l.inv.Avoid)
+	if err != nil {
+		return &transportError{err}
+	}
+	l.place, l.hop = place, hop{place.Addr, a.cfg.Transport}
+	if !a.crew.enter() {
+		return ErrClosing
+	}
+	if err := l.launch(ctx); err != nil {
+		a.crew.leave()
+		return err
+	}
+	l.ctx = ctx
+	l.alarm = time.NewTimer(a.cfg.FirstResponse)
+	go func() {
+		defer a.crew.leave()
+		l.run(ctx)
+	}()
+	return nil
+}
+
+// launch builds the INVITE, passes the gate and starts its transaction. An error means that nothing left.
+func (l *leg) launch(ctx context.Context) error {
+	a := l.agent
+	if err := l.prepare(ctx); err != nil {
+		return err
+	}
+	if l.inv.BeforeSend != nil {
+		if err := l.inv.BeforeSend(ctx); err != nil {
+			return &gateError{err}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sent := time.Now()
+	tx, err := a.begin(ctx, l.invite)
+	if err != nil {
+		return err
+	}
+	if l.res.Timing.Sent.IsZero() {
+		l.res.Timing.Sent = sent
+	}
+	l.res.Target = l.hop.String()
+	a.m.invites.Inc()
+	l.stopped = false
+	l.tx, l.responses, l.txDone = tx, tx.Responses(), tx.Done()
+	tx.OnRetransmission(l.offer)
+	return nil
+}
+
+// prepare builds the INVITE and makes sure of its way. One that is larger than UDP should carry goes by TCP where the
+// trunk allows it, by UDP all the same where there is no TCP (RFC 3261 section 18.1.1), or is a fault of the configuration.
+func (l *leg) prepare(ctx context.Context) error {
+	a := l.agent
+	var err error
+	if l.invite, err = l.newInvite(); err != nil {
+		return err
+	}
+	if l.hop.over == OverUDP {
+		n := sizeOf(l.invite)
+		switch {
+		case n <= a.cfg.MTU || a.cfg.Oversize == Fragment:
+			return nil
+		case n > maxInvite || a.cfg.Oversize != SwitchTCP:
+			return &oversizeError{n, a.cfg.MTU}
+		}
+		udp := l.invite
+		l.hop.over = OverTCP
+		if l.invite, err = l.newInvite(); err != nil {
+			return err
+		}
+		if a.connect(ctx, l.invite) != nil {
+			l.hop.over, l.invite = OverUDP, udp
+		}
+		return ctx.Err()
+	}
+	if sizeOf(l.invite) > maxInvite {
+		return &oversizeError{sizeOf(l.invite), maxInvite}
+	}
+	return a.connect(ctx, l.invite)
+}
+
+// maxInvite is the largest INVITE that we send by any transport, in bytes.
+const maxInvite = 16 << 10
