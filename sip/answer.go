@@ -76,7 +76,7 @@ func (l *leg) failure(res *sip.Response) {
 	switch l.phase {
 	case calling, proceeding, cancelling:
 		l.agent.m.response(res.StatusCode)
-		l.res.Status, l.res.Reason = res.StatusCode, phrase(res.Reason)
+		l.res.Status, l.res.Reason = res.StatusCode, words(res.Reason, res.GetHeaders("Reason"))
 		l.res.Cause = causeOf(res.GetHeaders("Reason"))
 		l.res.RetryAfter = retryAfter(res.GetHeader("Retry-After"))
 		end, err := Refused, error(nil)

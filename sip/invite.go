@@ -75,6 +75,8 @@ type Result struct {
 	Cause      int           // its Q.850 cause (RFC 3326), 0 where none was given
 	RetryAfter time.Duration // what a 503 (or 404, 413, 480, 486, 500, 600, 603) asked for, 0 where it did not
 	Late       bool          // the callee answered after our CANCEL: the call was ended at once
+	Class      avanak.Class  // what the end says, and about whom; never NoClass
+	Dead       bool          // nothing rang, and nothing can ring any more: the same call may go another way at once
 	Timing     Timing
 	Err        error // NotSent, Silent, Cancelled, Broken: why; for logs
 }
@@ -109,7 +111,9 @@ func (inv Invite) validate() error {
 // from no answer. What the far end may still send after it has returned is settled by the Agent; ctx then has no effect.
 func (a *Agent) Invite(ctx context.Context, inv Invite) Result {
 	unsent := func(err error) Result {
-		return Result{End: NotSent, Err: fmt.Errorf("invite %s: %w", inv.CallID, err)}
+		r := Result{End: NotSent, Err: fmt.Errorf("invite %s: %w", inv.CallID, err)}
+		r.judge()
+		return r
 	}
 	if err := inv.validate(); err != nil {
 		return unsent(err)
@@ -131,5 +135,7 @@ func (a *Agent) Invite(ctx context.Context, inv Invite) Result {
 		return unsent(err)
 	}
 	started = true
-	return <-l.result
+	r := <-l.result
+	r.judge()
+	return r
 }

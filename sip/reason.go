@@ -42,6 +42,24 @@ func causeOf(headers []sip.Header) int {
 	return 0
 }
 
+// words is the reason phrase of a final response, cleaned. Where a Reason header adds that the network blocks our calls, the
+// phrase says so too, since that changes what its status means (Classify).
+func words(reason string, headers []sip.Header) string {
+	clean := phrase(reason)
+	if blocked(clean) {
+		return clean
+	}
+	for _, h := range headers {
+		if blocked(h.Value()) {
+			return phrase("network blocked: " + reason)
+		}
+	}
+	if blocked(reason) { // behind what phrase cuts off
+		return phrase("network blocked: " + reason)
+	}
+	return clean
+}
+
 // q850 writes a Reason header with a Q.850 cause (RFC 3326).
 func q850(cause int) sip.Header {
 	return sip.NewHeader("Reason", "Q.850;cause="+strconv.Itoa(cause))

@@ -125,10 +125,16 @@ func (l *leg) send(ctx context.Context, inv Invite) error {
 	return nil
 }
 
-// sendFault keeps the kernel's word of a failed send; sipgo's own error text holds the Request-URI, a person's number.
+// sendFault is errSend with the kernel's word of a failed send, or the end of the caller's context; sipgo's own error text
+// holds the Request-URI, a person's number.
 func sendFault(err error) error {
+	for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, ended) {
+			return ended
+		}
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
-		return fmt.Errorf("send: %w", op)
+		return fmt.Errorf("%w: send: %w", errSend, op)
 	}
 	return errSend
 }
