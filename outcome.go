@@ -11,11 +11,11 @@ const (
 	Completed     Outcome = 1  // answered, and the whole clip was played
 	Partial       Outcome = 2  // answered, and the callee hung up before the clip's end
 	Busy          Outcome = 3  // 486, 600; Q.850 17
-	NoAnswer      Outcome = 4  // rang until our ring limit, or 408, 480, 487
+	NoAnswer      Outcome = 4  // rang until our ring limit, or 408, 480, 487, 491; Q.850 18, 19, 20, 31
 	Rejected      Outcome = 5  // the callee refuses: 603 and its kin
-	InvalidNumber Outcome = 6  // 404, 410, 484, 604: no such callee
-	Congestion    Outcome = 7  // the trunk could not: 503, 500, 502, 504
-	Failed        Outcome = 8  // our fault: no common codec, a clip that cannot be played
+	InvalidNumber Outcome = 6  // 404, 410, 416, 484, 604: no such callee
+	Congestion    Outcome = 7  // the trunk could not: 503, 500, 502, 504 and their kin
+	Failed        Outcome = 8  // ours: no common codec, a clip that cannot be played, a redirection (3xx) that we do not follow
 	Uncertain     Outcome = 9  // the attempt's end is not known (crash or silence after the intent)
 	Aborted       Outcome = 10 // we ended it: shutdown past the drain limit
 	Suppressed    Outcome = 11 // never dialled: suppression list or emergency number

@@ -37,9 +37,11 @@ func TestRetryNext(t *testing.T) {
 		"tries used up":               {avanak.Busy, 2, 2, 0, false},
 		"the trunk's fault is free":   {avanak.Congestion, 3, 1, time.Second, true},
 		"but not for ever":            {avanak.Congestion, 4, 1, 0, false},
+		"so are our wrong settings":   {avanak.TrunkFault, 3, 1, time.Minute, true},
 		"heard":                       {avanak.Completed, 1, 1, 0, false},
 		"half heard is not repeated":  {avanak.Partial, 1, 1, 0, false},
 		"refused is not repeated":     {avanak.Rejected, 1, 1, 0, false},
+		"unwanted is never repeated":  {avanak.Unwanted, 1, 1, 0, false},
 		"unknown is never repeated":   {avanak.Uncertain, 1, 1, 0, false},
 		"no such number":              {avanak.InvalidNumber, 1, 1, 0, false},
 		"suppressed is never dialled": {avanak.Suppressed, 0, 0, 0, false},
@@ -68,7 +70,7 @@ func TestPolicyValidate(t *testing.T) {
 
 func TestOutcomesAndStatesHaveNames(t *testing.T) {
 	names := map[string]bool{}
-	for o := avanak.NoOutcome; o <= avanak.Expired; o++ {
+	for o := avanak.NoOutcome; o <= avanak.TrunkFault; o++ {
 		require.NotContains(t, o.String(), "(")
 		require.False(t, names[o.String()])
 		names[o.String()] = true
@@ -85,6 +87,10 @@ func TestOutcomesAndStatesHaveNames(t *testing.T) {
 	require.Equal(t, "state(99)", avanak.State(99).String())
 	require.Equal(t, avanak.Delivered, avanak.Completed.State())
 	require.Equal(t, avanak.IsUncertain, avanak.Uncertain.State())
+	require.Equal(t, avanak.WasRejected, avanak.Unwanted.State())
+	require.Equal(t, avanak.HasFailed, avanak.TrunkFault.State())
+	require.False(t, avanak.TrunkFault.Charged())
+	require.True(t, avanak.Unwanted.Charged())
 }
 
 func TestIDs(t *testing.T) {

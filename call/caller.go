@@ -96,7 +96,8 @@ func (c *Caller) Place(ctx context.Context, i queue.Intent, trunk string, gate f
 
 // failed is the report of an attempt that left no trace on the wire.
 func failed(o avanak.Outcome, detail string) avanak.Report {
-	return avanak.Report{Result: avanak.Result{Outcome: o}, Timeline: avanak.Timeline{Ended: time.Now()}, Detail: detail}
+	return avanak.Report{Result: avanak.Result{Outcome: o}, Timeline: avanak.Timeline{Ended: time.Now()},
+		Class: avanak.ClassUs, Detail: detail}
 }
 
 // report is that of an attempt that nobody answered.
@@ -113,7 +114,7 @@ func (c *Caller) report(i queue.Intent, r sip.Result) avanak.Report {
 	if ended.IsZero() {
 		ended = time.Now()
 	}
-	report := avanak.Report{Detail: detail, RetryAfter: r.RetryAfter,
+	report := avanak.Report{Class: r.Class, Dead: r.Dead, Detail: detail, RetryAfter: r.RetryAfter,
 		Result:   avanak.Result{Outcome: outcome, SIP: r.Status, Cause: r.Cause, Started: t.Sent},
 		Timeline: avanak.Timeline{Invited: t.Sent, Ringing: t.Ringing, Answered: t.Answered, Ended: ended}}
 	if !t.Sent.IsZero() {
@@ -125,7 +126,7 @@ func (c *Caller) report(i queue.Intent, r sip.Result) avanak.Report {
 // play is the answered part of a call.
 func (c *Caller) play(ctx context.Context, r sip.Result, session *media.Session, frames avanak.Frames) avanak.Report {
 	call, t := r.Call, r.Timing
-	report := avanak.Report{
+	report := avanak.Report{Class: r.Class,
 		Result:   avanak.Result{Outcome: avanak.Partial, SIP: r.Status, Started: t.Sent, Ring: t.Answered.Sub(t.Sent)},
 		Timeline: avanak.Timeline{Invited: t.Sent, Ringing: t.Ringing, Answered: t.Answered},
 	}
@@ -138,7 +139,7 @@ func (c *Caller) play(ctx context.Context, r sip.Result, session *media.Session,
 	playback, err := c.start(call, session, frames)
 	if err != nil {
 		c.log.Warn("call answered, but nothing could be played", "call_id", call.CallID(), "err", err)
-		report.Result.Outcome, report.Detail = avanak.Failed, "no media: "+cut(err.Error())
+		report.Result.Outcome, report.Detail = avanak.Failed, noMedia(err)
 		c.hangup(call, sip.CauseIncompatible)
 	} else {
 		select {
@@ -176,6 +177,15 @@ func (c *Caller) start(call *sip.Call, session *media.Session, frames avanak.Fra
 		law = frames.ULaw
 	}
 	return session.Play(answer.Addr, answer.PayloadType, law, media.Options{LeadIn: c.lead})
+}
+
+// noMedia says for people why an answered call had no sound: the far end's session description holds nothing that we can
+// play to, or the fault is ours.
+func noMedia(err error) string {
+	if errors.Is(err, sip.ErrSDP) || errors.Is(err, sip.ErrNoAudio) || errors.Is(err, avanak.ErrInvalid) {
+		return "media_negotiation_failed: " + cut(err.Error())
+	}
+	return "no media: " + cut(err.Error())
 }
 
 // pcmu is RTP's static payload type of µ-law (RFC 3551 section 6).

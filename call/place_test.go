@@ -43,6 +43,7 @@ func TestAnsweredCalleeHearsTheClipFromItsFirstFrame(t *testing.T) {
 			require.Contains(t, heard.Reason, "cause=16")
 
 			require.Equal(t, avanak.Completed.String(), report.Result.Outcome.String())
+			require.Equal(t, avanak.ClassAnswered.String(), report.Class.String())
 			require.Equal(t, []any{200, 16, avanak.Us, time.Second},
 				[]any{report.Result.SIP, report.Result.Cause, report.Ended, report.Result.Played})
 			l := report.Timeline
@@ -75,22 +76,33 @@ func TestInviteIsThatOfTheIntent(t *testing.T) {
 	require.False(t, report.Timeline.Invited.Before(asked[0]))
 }
 
+// blockedOnTheWay is a network that says in words alone that it blocks our calls (603+).
+var blockedOnTheWay = siptest.Behaviour{Status: 603, Extra: []string{`Reason: SIP;cause=603;text="Network Blocked"`}}
+
 func TestRefusalBecomesItsOutcome(t *testing.T) {
 	for name, tt := range map[string]struct {
 		b      siptest.Behaviour
 		want   avanak.Outcome
+		class  avanak.Class
+		dead   bool
 		status int
 		retry  time.Duration
 	}{
-		"busy":              {siptest.Behaviour{Kind: siptest.Busy, ReasonCause: 17}, avanak.Busy, 486, 0},
-		"not found":         {siptest.Behaviour{Kind: siptest.NotFound}, avanak.InvalidNumber, 404, 0},
-		"unavailable":       {siptest.Behaviour{Status: 480}, avanak.NoAnswer, 480, 0},
-		"trunk is full":     {siptest.Behaviour{Kind: siptest.Unavailable, RetryAfter: 7 * time.Second}, avanak.Congestion, 503, 7 * time.Second},
-		"declined":          {siptest.Behaviour{Kind: siptest.Decline}, avanak.Rejected, 603, 0},
-		"not acceptable":    {siptest.Behaviour{Status: 488}, avanak.Failed, 488, 0},
-		"redirected":        {siptest.Behaviour{Status: 302}, avanak.Failed, 302, 0},
-		"cause over status": {siptest.Behaviour{Kind: siptest.Unavailable, ReasonCause: 17}, avanak.Busy, 503, 0},
-		"rang, then busy":   {siptest.Behaviour{Kind: siptest.Busy, Provisionals: 2, AnswerAfter: 200 * time.Millisecond}, avanak.Busy, 486, 0},
+		"busy":          {siptest.Behaviour{Kind: siptest.Busy, ReasonCause: 17}, avanak.Busy, avanak.ClassAway, false, 486, 0},
+		"not found":     {siptest.Behaviour{Kind: siptest.NotFound}, avanak.InvalidNumber, avanak.ClassNumber, false, 404, 0},
+		"unavailable":   {siptest.Behaviour{Status: 480}, avanak.NoAnswer, avanak.ClassAway, false, 480, 0},
+		"trunk is full": {siptest.Behaviour{Kind: siptest.Unavailable, RetryAfter: 7 * time.Second}, avanak.Congestion, avanak.ClassCongestion, true, 503, 7 * time.Second},
+		"full, and yet it rang": {siptest.Behaviour{Kind: siptest.Unavailable, Provisionals: 1, AnswerAfter: 200 * time.Millisecond},
+			avanak.Congestion, avanak.ClassCongestion, false, 503, 0},
+		"declined":           {siptest.Behaviour{Kind: siptest.Decline}, avanak.Rejected, avanak.ClassRefused, false, 603, 0},
+		"no more of this":    {siptest.Behaviour{Status: 608, ReasonCause: 21}, avanak.Unwanted, avanak.ClassUnwanted, false, 608, 0},
+		"blocked on the way": {blockedOnTheWay, avanak.Unwanted, avanak.ClassUnwanted, false, 603, 0},
+		"not acceptable":     {siptest.Behaviour{Status: 488}, avanak.TrunkFault, avanak.ClassFault, true, 488, 0},
+		"forbidden":          {siptest.Behaviour{Status: 403}, avanak.TrunkFault, avanak.ClassFault, true, 403, 0},
+		"redirected":         {siptest.Behaviour{Status: 302}, avanak.Failed, avanak.ClassRefused, false, 302, 0},
+		"cause over status":  {siptest.Behaviour{Kind: siptest.Unavailable, ReasonCause: 17}, avanak.Busy, avanak.ClassAway, false, 503, 0},
+		"rang, then busy": {siptest.Behaviour{Kind: siptest.Busy, Provisionals: 2, AnswerAfter: 200 * time.Millisecond}, avanak.Busy,
+			avanak.ClassAway, false, 486, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, tt.b)
@@ -98,6 +110,8 @@ func TestRefusalBecomesItsOutcome(t *testing.T) {
 			require.Equal(t, tt.want.String(), report.Result.Outcome.String())
 			require.Equal(t, []any{tt.status, tt.b.ReasonCause, tt.retry, avanak.Nobody},
 				[]any{report.Result.SIP, report.Result.Cause, report.RetryAfter, report.Ended})
+			require.Equal(t, tt.class.String(), report.Class.String())
+			require.Equal(t, tt.dead, report.Dead)
 			require.Positive(t, report.Result.Ring)
 			require.Zero(t, report.Result.Talk+report.Result.Played)
 			require.Zero(t, heard.RTP.Packets)
@@ -112,6 +126,7 @@ func TestRingLimitCancels(t *testing.T) {
 	r.ring = 300 * time.Millisecond
 	report, heard := r.place(t.Context())
 	require.Equal(t, avanak.NoAnswer.String(), report.Result.Outcome.String())
+	require.Equal(t, avanak.ClassAway.String(), report.Class.String())
 	require.Equal(t, 487, report.Result.SIP)
 	require.False(t, heard.CancelAt.IsZero())
 	require.GreaterOrEqual(t, heard.CancelAt.Sub(heard.RingingAt), r.ring-50*time.Millisecond)
@@ -137,6 +152,7 @@ func TestAnswerThatCrossesTheCancelIsEndedAtOnce(t *testing.T) {
 	r.ring = 300 * time.Millisecond
 	report, heard := r.place(t.Context())
 	require.Equal(t, avanak.Partial.String(), report.Result.Outcome.String(), "the callee has picked up: that is not no answer")
+	require.Equal(t, avanak.ClassAnswered.String(), report.Class.String())
 	require.Zero(t, report.Result.Played)
 	require.False(t, heard.AckAt.IsZero())
 	require.Equal(t, siptest.Caller, heard.ByeBy)
@@ -148,6 +164,8 @@ func TestSilentTrunkLeavesTheAttemptUncertain(t *testing.T) {
 	i := r.intent()
 	report := r.caller.Place(t.Context(), i, "t", pass)
 	require.Equal(t, avanak.Uncertain.String(), report.Result.Outcome.String())
+	require.Equal(t, avanak.ClassSilent.String(), report.Class.String())
+	require.False(t, report.Dead, "a phone may ring")
 	require.Zero(t, report.Result.SIP)
 	require.False(t, report.Timeline.Invited.IsZero())
 	heard := r.seen(i.CallID(), func(siptest.Call) bool { return true })
@@ -164,6 +182,7 @@ func TestEndOfContextWhileRingingCancels(t *testing.T) {
 	cancel()
 	report := <-done
 	require.Equal(t, avanak.Aborted.String(), report.Result.Outcome.String())
+	require.Equal(t, avanak.ClassUs.String(), report.Class.String())
 	heard := r.ended(i.CallID())
 	require.False(t, heard.CancelAt.IsZero())
 	require.True(t, heard.AnsweredAt.IsZero())
@@ -217,7 +236,9 @@ func TestAnswerWithoutMediaForUsFailsAndIsHungUp(t *testing.T) {
 			report, heard := r.place(t.Context())
 			require.Equal(t, avanak.Failed.String(), report.Result.Outcome.String())
 			require.Equal(t, []any{200, 88, avanak.Us}, []any{report.Result.SIP, report.Result.Cause, report.Ended})
-			require.Contains(t, report.Detail, "no media: ")
+			require.Contains(t, report.Detail, "media_negotiation_failed: ")
+			require.Equal(t, avanak.ClassAnswered.String(), report.Class.String(), "the callee has picked up")
+			require.False(t, report.Dead)
 			require.False(t, heard.AckAt.IsZero())
 			require.Equal(t, siptest.Caller, heard.ByeBy)
 			require.Contains(t, heard.Reason, "cause=88")
@@ -260,6 +281,8 @@ func TestNothingIsDialled(t *testing.T) {
 			report := r.caller.Place(t.Context(), i, trunk, func(context.Context) error { return tt.gate })
 			require.Equal(t, tt.want.String(), report.Result.Outcome.String())
 			require.Equal(t, tt.detail, report.Detail)
+			require.Equal(t, avanak.ClassUs.String(), report.Class.String(), "no word of the trunk's")
+			require.False(t, report.Dead)
 			require.True(t, report.Timeline.Invited.IsZero())
 			require.False(t, report.Timeline.Ended.IsZero())
 			r.quiet()

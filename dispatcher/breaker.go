@@ -59,5 +59,5 @@ func (b *breaker) ended(now time.Time, r avanak.Report) (changed bool) {
 // trunkFault tells whether an INVITE left and the trunk, not the callee, failed it.
 func trunkFault(r avanak.Report) bool {
 	o := r.Result.Outcome
-	return !r.Timeline.Invited.IsZero() && (o == avanak.Congestion || o == avanak.Uncertain)
+	return !r.Timeline.Invited.IsZero() && (o == avanak.Congestion || o == avanak.TrunkFault || o == avanak.Uncertain)
 }

@@ -22,7 +22,7 @@ func (b *bench) ends(reported int, o avanak.Outcome) int {
 
 // A carrier that was cut off must not end a campaign of people who were never called.
 func TestDeadTrunkIsLeftAlone(t *testing.T) {
-	for _, o := range []avanak.Outcome{avanak.Uncertain, avanak.Congestion} {
+	for _, o := range []avanak.Outcome{avanak.Uncertain, avanak.Congestion, avanak.TrunkFault} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, avanak.Trunk{Name: "a", CPS: 100, Channels: 50})
 			b.feed("c1", 1000, false)
@@ -48,7 +48,8 @@ func TestDeadTrunkIsLeftAlone(t *testing.T) {
 }
 
 func TestCalleesOutcomesNeverBreakATrunk(t *testing.T) {
-	for _, o := range []avanak.Outcome{avanak.Busy, avanak.NoAnswer, avanak.Rejected, avanak.InvalidNumber, avanak.Completed} {
+	for _, o := range []avanak.Outcome{avanak.Busy, avanak.NoAnswer, avanak.Rejected, avanak.Unwanted, avanak.InvalidNumber,
+		avanak.Failed, avanak.Completed} {
 		var b breaker
 		for range 5 * breakAfter {
 			b.ended(time.Now(), avanak.Report{Result: avanak.Result{Outcome: o}, Timeline: avanak.Timeline{Invited: time.Now()}})

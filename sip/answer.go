@@ -87,7 +87,7 @@ func (l *leg) failure(res *sip.Response) {
 // refused ends the leg with a final response.
 func (l *leg) refused(res *sip.Response, end End, err error) {
 	reasons := res.GetHeaders("Reason")
-	l.res.Status, l.res.Reason, l.res.Text = res.StatusCode, phrase(res.Reason), textOf(reasons)
+	l.res.Status, l.res.Reason = res.StatusCode, words(res.Reason, reasons)
 	l.res.Cause = causeOf(reasons)
 	l.res.RetryAfter = retryAfter(res.GetHeader("Retry-After"))
 	l.phase = over

@@ -14,10 +14,10 @@ import (
 
 // Call is an answered call. It lives until the far end or we end it; whoever got it from Invite must Hangup.
 type Call struct {
-	agent  *Agent
-	dialog *dialog
-	ack    *sip.Request  // sent again for each retransmitted 2xx; touched by the leg's goroutine only
-	local  []byte        // our session description, as it was offered
+	agent   *Agent
+	dialog  *dialog
+	ack     *sip.Request  // sent again for each retransmitted 2xx; touched by the leg's goroutine only
+	local   []byte        // our session description, as it was offered
 	wake    func()        // tells the leg that the call ended
 	done    chan struct{} // closed by end
 	session *session      // its timer (RFC 4028)

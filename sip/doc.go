@@ -14,8 +14,8 @@
 //	   │                └──ring limit, ctx──► cancelling ──487──► over
 //	   └──silence──► watching ◄──no final──────┘
 //
-// A Call is an answered dialog. sip reports facts (status, cause, instants); what they mean for a recipient or a trunk is
-// decided by call and dispatcher.
+// A Call is an answered dialog. sip reports facts (status, cause, instants) and says once, in classify.go, what class of end
+// they make; what follows for a recipient or a trunk is decided by call and dispatcher.
 //
 // Invariants:
 //   - Whoever places a call owns every leg until it is answered for: a 2xx that comes too late, or from a second branch

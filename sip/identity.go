@@ -44,7 +44,7 @@ func (a *Agent) caller(inv Invite) (dialable, error) {
 		return dial(pool[0])
 	}
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(inv.To.Digits())) // a hash never fails
+	_, _ = h.Write([]byte(inv.To.Digits()))             // a hash never fails
 	return dial(pool[int(h.Sum32()%uint32(len(pool)))]) //nolint:gosec // at most maxCallers
 }
 

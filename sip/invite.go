@@ -72,14 +72,13 @@ type Result struct {
 	End        End
 	Call       *Call         // Answered only; never nil then
 	Status     int           // SIP status of the final response, 0 where none came
-	Class      avanak.Class  // what the end says, and about whom
-	Dead       bool          // nothing rang and nothing can ring any more: another target or trunk may be tried
 	Target     string        // ip:port that the last INVITE went to, "" where none left
 	Reason     string        // its reason phrase, cleaned: short, printable, long runs of digits masked
-	Text       string        // text of its Reason header (RFC 3326), cleaned alike
 	Cause      int           // its Q.850 cause (RFC 3326), 0 where none was given
 	RetryAfter time.Duration // what a 503 (or 404, 413, 480, 486, 500, 600, 603) asked for, 0 where it did not
 	Late       bool          // the callee answered after our CANCEL: the call was ended at once
+	Class      avanak.Class  // what the end says, and about whom; never NoClass
+	Dead       bool          // nothing rang, and nothing can ring any more: the same call may go another way at once
 	Timing     Timing
 	Err        error // NotSent, Silent, Cancelled, Broken: why; for logs
 }
@@ -152,5 +151,7 @@ func (a *Agent) Invite(ctx context.Context, inv Invite) Result {
 		return unsent(err)
 	}
 	started = true
-	return <-l.result
+	r := <-l.result
+	r.judge()
+	return r
 }

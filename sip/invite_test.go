@@ -73,12 +73,15 @@ func TestRefusalIsReported(t *testing.T) {
 		want   Result
 	}{
 		{"busy with a Q.850 cause", 486, "Busy Here", []string{`Reason: SIP;cause=486, Q.850;cause=17;text="User busy"`},
-			Result{Status: 486, Reason: "Busy Here", Cause: 17}},
+			Result{Status: 486, Reason: "Busy Here", Cause: 17, Class: avanak.ClassAway}},
 		{"overload with Retry-After", 503, "Service Unavailable", []string{"Retry-After: 18 (maintenance);duration=60"},
-			Result{Status: 503, Reason: "Service Unavailable", RetryAfter: 18 * time.Second}},
-		{"declined", 603, "Decline", nil, Result{Status: 603, Reason: "Decline"}},
-		{"moved", 302, "Moved", []string{"Contact: <sip:elsewhere@127.0.0.1>"}, Result{Status: 302, Reason: "Moved"}},
-		{"a number in the phrase", 404, "No +989120000001 here", nil, Result{Status: 404, Reason: "No +9891******** here"}},
+			Result{Status: 503, Reason: "Service Unavailable", RetryAfter: 18 * time.Second, Class: avanak.ClassCongestion, Dead: true}},
+		{"declined", 603, "Decline", nil, Result{Status: 603, Reason: "Decline", Class: avanak.ClassRefused}},
+		{"blocked by a network that says so in words", 603, "Decline", []string{`Reason: Q.850;cause=21;text="Network Blocked, see terms"`},
+			Result{Status: 603, Reason: "network blocked: Decline", Cause: 21, Class: avanak.ClassUnwanted}},
+		{"moved", 302, "Moved", []string{"Contact: <sip:elsewhere@127.0.0.1>"}, Result{Status: 302, Reason: "Moved", Class: avanak.ClassRefused}},
+		{"a number in the phrase", 404, "No +989120000001 here", nil,
+			Result{Status: 404, Reason: "No +9891******** here", Class: avanak.ClassNumber}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -319,6 +322,8 @@ func TestNothingLeavesWhereAGateRefuses(t *testing.T) {
 			res := r.result(r.invite(t.Context(), tt.inv))
 			require.Equal(t, NotSent, res.End)
 			require.ErrorIs(t, res.Err, tt.want)
+			require.Equal(t, avanak.ClassUs.String(), res.Class.String())
+			require.False(t, res.Dead)
 			require.Zero(t, res.Timing.Sent)
 			require.Empty(t, r.kinds())
 			require.InDelta(t, 0, r.metric("invites_total"), 0)
@@ -333,6 +338,8 @@ func TestTransportErrorBeforeAnythingLeft(t *testing.T) {
 	res := r.result(r.invite(t.Context(), Invite{}))
 	require.Equal(t, NotSent, res.End)
 	require.ErrorContains(t, res.Err, "send")
+	require.Equal(t, avanak.ClassCongestion.String(), res.Class.String())
+	require.True(t, res.Dead)
 	require.NotContains(t, res.Err.Error(), "912000")
 }
 

@@ -251,7 +251,6 @@ func (l *leg) deliver(end End, err error) {
 	if l.res.Timing.Ended.IsZero() && end != Answered {
 		l.res.Timing.Ended = time.Now()
 	}
-	l.res.judge()
 	l.result <- l.res
 }
 

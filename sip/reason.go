@@ -42,15 +42,22 @@ func causeOf(headers []sip.Header) int {
 	return 0
 }
 
-// textOf reads the text of the Reason headers (RFC 3326), cleaned as a phrase is; "" where there is none.
-func textOf(headers []sip.Header) string {
+// words is the reason phrase of a final response, cleaned. Where a Reason header adds that the network blocks our calls, the
+// phrase says so too, since that changes what its status means (Classify).
+func words(reason string, headers []sip.Header) string {
+	clean := phrase(reason)
+	if blocked(clean) {
+		return clean
+	}
 	for _, h := range headers {
-		_, rest, ok := strings.Cut(h.Value(), `text="`)
-		if text, _, closed := strings.Cut(rest, `"`); ok && closed {
-			return phrase(text)
+		if blocked(h.Value()) {
+			return phrase("network blocked: " + reason)
 		}
 	}
-	return ""
+	if blocked(reason) { // behind what phrase cuts off
+		return phrase("network blocked: " + reason)
+	}
+	return clean
 }
 
 // q850 writes a Reason header with a Q.850 cause (RFC 3326).

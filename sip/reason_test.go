@@ -31,6 +31,16 @@ func TestRetryAfterIsReadAndBounded(t *testing.T) {
 	}
 }
 
+func TestWordsNameABlockingNetwork(t *testing.T) {
+	header := []sip.Header{sip.NewHeader("Reason", "SIP;cause=603"), sip.NewHeader("Reason", `Q.850;cause=21;text="x, network BLOCKED"`)}
+	require.Equal(t, "Decline", words("Decline", header[:1]))
+	require.Equal(t, "network blocked: Decline", words("Decline", header))
+	require.Equal(t, "Network Blocked", words("Network Blocked", header), "once is enough")
+	long := strings.Repeat("x", maxReason) + " Network Blocked"
+	require.True(t, blocked(words(long, nil)), "what is cut off is not lost")
+	require.LessOrEqual(t, len(words(long, header)), maxReason)
+}
+
 func FuzzReasonHeaders(f *testing.F) {
 	f.Add(`Q.850;cause=17;text="User busy, really"`, "Busy Here")
 	f.Add("SIP;cause=200,Q.850;cause", "No +989120000001\x00\r\n")
@@ -39,7 +49,8 @@ func FuzzReasonHeaders(f *testing.F) {
 		require.True(t, cause >= 0 && cause < 128)
 		after := retryAfter(sip.NewHeader("Retry-After", header))
 		require.True(t, after >= 0 && after <= maxRetryAfter)
-		got := phrase(reason)
+		got := words(reason, []sip.Header{sip.NewHeader("Reason", header)})
+		require.True(t, blocked(got) || !blocked(reason) && !blocked(header))
 		require.True(t, utf8.ValidString(got))
 		require.LessOrEqual(t, len(got), maxReason+utf8.UTFMax)
 		require.False(t, strings.ContainsFunc(got, func(r rune) bool { return r < ' ' }))

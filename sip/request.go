@@ -1,6 +1,7 @@
 package sip
 
 import (
+	"context"
 	"errors"
 	"net"
 
@@ -97,16 +98,33 @@ func sizeOf(req *sip.Request) int {
 	return int(w)
 }
 
-// sendFault keeps the kernel's word of a failed send; sipgo's own error text holds the Request-URI, a person's number.
+// sendFault is a failed send with the kernel's word of it, or the end of the caller's context; sipgo's own error text
+// holds the Request-URI, a person's number.
 func sendFault(err error) error {
+	for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, ended) {
+			return ended
+		}
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return &transportError{op}
 	}
-	return &transportError{errSend}
+	return &transportError{nil}
 }
 
 // transportError says that the transport itself reported that nothing left.
-type transportError struct{ err error }
+type transportError struct{ err error } // nil where sipgo's text is all there is
 
-func (e *transportError) Error() string { return "send: " + e.err.Error() }
-func (e *transportError) Unwrap() error { return e.err }
+func (e *transportError) Error() string {
+	if e.err == nil {
+		return errSend.Error()
+	}
+	return errSend.Error() + ": " + e.err.Error()
+}
+
+func (e *transportError) Unwrap() []error {
+	if e.err == nil {
+		return []error{errSend}
+	}
+	return []error{errSend, e.err}
+}

@@ -189,10 +189,16 @@ func (a *Agent) connect(ctx context.Context, req *sip.Request) error {
 	if req.Transport() == OverUDP.network() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialWait)
+	dialling, cancel := context.WithTimeout(ctx, dialWait)
 	defer cancel()
-	conn, err := a.ua.TransportLayer().ClientRequestConnection(ctx, req)
-	if err != nil {
+	conn, err := a.ua.TransportLayer().ClientRequestConnection(dialling, req)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case dialling.Err() != nil:
+		return &transportError{dialling.Err()}
+	default:
 		return sendFault(err)
 	}
 	_, _ = conn.TryClose() // gives our reference back; the pool keeps the connection
