@@ -84,8 +84,13 @@ func (q *query) run(ctx context.Context, start time.Time) (found answer, due tim
 			err = p.err
 		}
 	}
+	earliest := start.Add(lookupRetry)
+	// Services that lead nowhere are asked for again with their addresses: "no SRV record" may have been part of the fault.
+	if len(found.options) == 0 && q.services.due.After(earliest) {
+		q.services.due = earliest
+	}
 	// Parts that are due at different times do not make for more than one run in lookupRetry.
-	if earliest := start.Add(lookupRetry); due.Before(earliest) {
+	if due.Before(earliest) {
 		due = earliest
 	}
 	return found, due, err
