@@ -188,7 +188,7 @@ func (a *App) Describe() []string {
 			a.cfg.Sandbox.CPS, a.cfg.Sandbox.Channels))
 	}
 	for _, t := range a.cfg.Trunks {
-		lines = append(lines, fmt.Sprintf("trunk: %s to %s (%g calls/s, %d channels)", t.Name, t.Target, t.CPS, t.Channels))
+		lines = append(lines, "trunk: "+t.String())
 	}
 	return append(lines, key, "api: "+a.URL(), "admin: "+a.AdminURL()+" (metrics, health, pprof)")
 }

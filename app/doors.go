@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/avanak/avanak"
@@ -74,12 +75,13 @@ func (a *App) readiness(ctx context.Context) api.Readiness {
 	return r
 }
 
-// callers lists the caller numbers that the carriers granted; nil on the sandbox, where any will do.
+// callers lists the caller numbers that the carriers granted, each once, whether a trunk shows them by itself or only
+// where a campaign names them; nil on the sandbox, where any will do.
 func (a *App) callers() []avanak.Number {
 	var granted []avanak.Number
 	for _, t := range a.cfg.Trunks {
 		for _, c := range t.Callers {
-			if n, err := avanak.ParseNumber(c); err == nil { // Validate has seen them
+			if n, err := avanak.ParseNumber(c); err == nil && !slices.Contains(granted, n) { // Validate has seen them
 				granted = append(granted, n)
 			}
 		}

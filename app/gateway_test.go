@@ -33,7 +33,7 @@ func loopbackConfig(t *testing.T) config.Config {
 
 // trunkTo is a trunk that leads to a farm.
 func trunkTo(farm *siptest.Farm) config.Trunk {
-	return config.Trunk{Name: "farm", Target: farm.Addr().String(), Bind: "127.0.0.1:0", RTP: config.RTP{Bind: "127.0.0.1"},
+	return config.Trunk{Name: "farm", Targets: []string{farm.Addr().String()}, Bind: "127.0.0.1:0", RTP: config.RTP{Bind: "127.0.0.1"},
 		CPS: 50, Channels: 50, Callers: []string{"+989120009999"}}
 }
 

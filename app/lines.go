@@ -87,7 +87,7 @@ func (a *App) openSandbox() (config.Trunk, error) {
 		farm.Start()
 		a.closers.add("sandbox", time.Second, func(context.Context) error { farm.Close(); return nil })
 	}
-	return config.Trunk{Name: sandboxName, Target: farm.Addr().String(), Bind: "127.0.0.1:0", AdvertiseMedia: "127.0.0.1",
+	return config.Trunk{Name: sandboxName, Targets: []string{farm.Addr().String()}, Bind: "127.0.0.1:0", AdvertiseMedia: "127.0.0.1",
 		RTP: config.RTP{Bind: "127.0.0.1"}, CPS: a.cfg.Sandbox.CPS, Channels: a.cfg.Sandbox.Channels,
 		Callers: []string{"+982100000000"}, NumberFormat: string(sip.E164)}, nil
 }

@@ -176,11 +176,23 @@ func TestDescriptionSaysWhereCallsGo(t *testing.T) {
 	require.NoError(t, sandbox.Close())
 
 	cfg.Trunks = []config.Trunk{trunkTo(farm)}
+	cfg.Trunks[0].Targets = append(cfg.Trunks[0].Targets, "192.0.2.10")
 	carrier, err := open(t, cfg, Options{})
 	require.NoError(t, err)
 	text = strings.Join(carrier.Describe(), "\n")
-	require.Contains(t, text, "trunk: farm to "+farm.Addr().String()+" (50 calls/s, 50 channels)")
+	require.Contains(t, text, "trunk: farm to "+farm.Addr().String()+", 192.0.2.10 by udp (50 calls/s, 50 channels)")
 	require.NotContains(t, text, "SANDBOX")
 	require.NotContains(t, text, "(new)", "the key of the first start is still good")
 	require.NoError(t, carrier.Close())
+}
+
+func TestCallersAreThoseOfAllTrunksOnceEach(t *testing.T) {
+	const first, second = "+989120009999", "+989120009998"
+	a := &App{cfg: config.Config{Trunks: []config.Trunk{{Callers: []string{first, second}}, {Callers: []string{"09120009998"}, CallerPool: true}}}}
+	var shown []string
+	for _, n := range a.callers() {
+		shown = append(shown, n.E164())
+	}
+	require.Equal(t, []string{first, second}, shown)
+	require.Nil(t, (&App{}).callers(), "on the sandbox any will do")
 }

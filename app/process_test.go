@@ -162,7 +162,7 @@ log: {level: info}
 media: {lead_in: 100ms}
 trunks:
   - name: farm
-    target: %s
+    targets: [%q]
     bind: 127.0.0.1:0
     rtp: {bind: 127.0.0.1}
     cps: %g

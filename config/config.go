@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"regexp"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/avanak/avanak/dispatcher"
 	"github.com/avanak/avanak/media"
 	"github.com/avanak/avanak/queue"
-	"github.com/avanak/avanak/sip"
 )
 
 // Config is the whole configuration of a gateway. The keys of the file are the yaml names.
@@ -65,28 +63,6 @@ type Media struct {
 type Sandbox struct {
 	CPS      float64 `yaml:"cps"`
 	Channels int     `yaml:"channels"`
-}
-
-// Trunk is one carrier route.
-type Trunk struct {
-	Name           string        `yaml:"name"`
-	Target         string        `yaml:"target"`          // "host:port" of the carrier
-	Bind           string        `yaml:"bind"`            // local "ip:port" for SIP
-	AdvertiseSIP   string        `yaml:"advertise_sip"`   // what the carrier sees, where a NAT is between
-	AdvertiseMedia string        `yaml:"advertise_media"` // IP address in the SDP; default: the bound one
-	RTP            RTP           `yaml:"rtp"`
-	CPS            float64       `yaml:"cps"`
-	Channels       int           `yaml:"channels"`
-	Callers        []string      `yaml:"callers"`       // caller numbers that the carrier granted; the first is the default
-	NumberFormat   string        `yaml:"number_format"` // e164, national, international or digits
-	FirstResponse  time.Duration `yaml:"first_response"`
-}
-
-// RTP is where a trunk's media leaves from.
-type RTP struct {
-	Bind string `yaml:"bind"` // local IP address
-	Min  uint16 `yaml:"min"`  // first port
-	Max  uint16 `yaml:"max"`  // last port
 }
 
 // Default returns the settings of a gateway that was started without a file: everything on loopback, embedded store,
@@ -147,39 +123,4 @@ func (c Config) DispatcherConfig() dispatcher.Config {
 	d := dispatcher.DefaultConfig()
 	d.Drain, d.Redial = c.Dispatcher.Drain, c.Dispatcher.Redial
 	return d
-}
-
-// Pace returns the trunk as the dispatcher sees it.
-func (t Trunk) Pace() avanak.Trunk {
-	return avanak.Trunk{Name: t.Name, CPS: t.CPS, Channels: t.Channels}
-}
-
-// SIPConfig returns the trunk as sip sees it.
-func (t Trunk) SIPConfig() sip.Config {
-	s := sip.DefaultConfig()
-	s.Name, s.Targets, s.AdvertiseSIP = t.Name, []string{t.Target}, t.AdvertiseSIP
-	if t.Bind != "" {
-		s.Bind = t.Bind
-	}
-	s.Callers = t.Callers
-	if t.NumberFormat != "" {
-		s.NumberFormat = sip.NumberFormat(t.NumberFormat)
-	}
-	if t.FirstResponse != 0 {
-		s.FirstResponse = t.FirstResponse
-	}
-	return s
-}
-
-// PortRange returns where the trunk's media leaves from.
-func (t Trunk) PortRange() (media.PortRange, error) {
-	r := media.PortRange{Min: t.RTP.Min, Max: t.RTP.Max}
-	if t.RTP.Bind != "" {
-		ip, err := netip.ParseAddr(t.RTP.Bind)
-		if err != nil {
-			return r, fmt.Errorf("%w: %q is no IP address", avanak.ErrInvalid, t.RTP.Bind)
-		}
-		r.IP = ip
-	}
-	return r, r.Validate()
 }

@@ -18,7 +18,9 @@ func FuzzDecode(f *testing.F) {
 		f.Add(string(text))
 	}
 	for _, text := range []string{"", "~", "--- ", "%YAML 1.2\n---\nenv: x\n", "? a\n: b\n", "<<: {env: x}\n", "\x00", "\xff\xfe",
-		"env: |\n  production\n", "trunks: [~]\n", "trunks:\n- {rtp: ~, callers: [~]}\n", "env: 'a\r\nb'\n", "\"a\rb\": 1\n\"a\rb\": 2\n"} {
+		"env: |\n  production\n", "trunks: [~]\n", "trunks:\n- {rtp: ~, callers: [~]}\n", "env: 'a\r\nb'\n",
+		"trunks:\n- {name: \"a\\nb\", cps: 1, channels: 1, callers: [\"+989120009999\"]}\n", "trunks:\n- {auth: {\"-\": x}}\n",
+		"trunks:\n- {auth: {password: y}, options: off, session: 0}\n", "\"a\rb\": 1\n\"a\rb\": 2\n"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -31,8 +31,9 @@ var overrides = []struct {
 	{"AVANAK_LOG_FORMAT", "$.log.format", func(c *Config, v string) { c.Log.Format = v }},
 }
 
-// Load reads the file (none where path is empty), applies the environment, and validates. The error is one line that
-// names the file, the line and the key, or the variable.
+// Load reads the file (none where path is empty), applies the environment, fetches the trunks' passwords, validates, and
+// looks into the files that the configuration names. The error is one line that names the file, the line and the key, or
+// the variable.
 func Load(path string) (Config, error) {
 	c := Default()
 	var text []byte
@@ -52,8 +53,10 @@ func Load(path string) (Config, error) {
 			from[o.path] = o.name
 		}
 	}
-	if err := c.Validate(); err != nil {
-		return Config{}, locate(path, text, from, err)
+	for _, check := range []func() error{func() error { return c.fetchPasswords(from) }, c.Validate, c.checkFiles} {
+		if err := check(); err != nil {
+			return Config{}, locate(path, text, from, err)
+		}
 	}
 	return c, nil
 }

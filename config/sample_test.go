@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,6 +13,9 @@ import (
 )
 
 const sample = "../deploy/avanak.yaml"
+
+// sampleFiles is where the files stand that the sample names.
+const sampleFiles = "/etc/avanak/"
 
 // example is a line of the sample to uncomment: # and no space, or the indentation of a list.
 var example = regexp.MustCompile(`(?m)^#(\S|  )`)
@@ -28,11 +32,15 @@ func TestSampleWithItsExamplesIsRight(t *testing.T) {
 	c, err := Load(uncommented(t))
 	require.NoError(t, err)
 	require.Equal(t, "gateway-1", c.Node)
-	require.Len(t, c.Trunks, 1)
-	trunk := reflect.ValueOf(c.Trunks[0])
-	for i := range trunk.NumField() {
-		require.False(t, trunk.Field(i).IsZero(), "%s has an example", trunk.Type().Field(i).Name)
+	require.Len(t, c.Trunks, 2)
+	for f := range reflect.TypeFor[Trunk]().Fields() {
+		given := f.Type.Kind() == reflect.Bool // the example of a switch may be off
+		for _, trunk := range c.Trunks {
+			given = given || !reflect.ValueOf(trunk).FieldByIndex(f.Index).IsZero()
+		}
+		require.True(t, given, "%s has an example", f.Name)
 	}
+	require.Equal(t, "hunter2", string(c.Trunks[1].Auth.Password))
 }
 
 func TestSampleNamesEveryKeyWithAComment(t *testing.T) {
@@ -45,13 +53,15 @@ func TestSampleNamesEveryKeyWithAComment(t *testing.T) {
 	require.GreaterOrEqual(t, strings.Count(string(text), "# "), 30)
 }
 
-// uncommented writes the sample with its examples in force, and returns the path.
+// uncommented writes the sample with its examples in force and the files that it names, and returns the path.
 func uncommented(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile(sample)
 	require.NoError(t, err)
-	path := filepath.Join(t.TempDir(), "avanak.yaml")
-	require.NoError(t, os.WriteFile(path, example.ReplaceAll(text, []byte("$1")), 0o600))
+	dir := writeFiles(t)
+	path := filepath.Join(dir, "avanak.yaml")
+	text = bytes.ReplaceAll(example.ReplaceAll(text, []byte("$1")), []byte(sampleFiles), []byte(dir+"/"))
+	require.NoError(t, os.WriteFile(path, text, 0o600))
 	return path
 }
 
@@ -59,7 +69,9 @@ func uncommented(t *testing.T) string {
 func keys(section reflect.Type) []string {
 	var names []string
 	for f := range section.Fields() {
-		names = append(names, f.Tag.Get("yaml"))
+		if name := f.Tag.Get("yaml"); name != "-" {
+			names = append(names, name)
+		}
 		inner := f.Type
 		if inner.Kind() == reflect.Slice {
 			inner = inner.Elem()

@@ -46,6 +46,13 @@ func shape(n ast.Node, want reflect.Type, key string) error {
 		at.must = "must be a duration such as 500ms, 30s or 2m"
 		return at
 	}
+	if want == reflect.TypeFor[Period]() {
+		if _, plain := n.(ast.ScalarNode); plain && new(Period).UnmarshalText([]byte(n.GetToken().Value)) == nil {
+			return nil
+		}
+		at.must = "must be off, or a duration such as 30s or 2m"
+		return at
+	}
 	if want.Kind() == reflect.Struct {
 		return shapeOfSection(n, want, at)
 	}
@@ -80,11 +87,17 @@ func shapeOfSection(n ast.Node, want reflect.Type, at misshapen) error {
 	}
 	fields := make(map[string]reflect.Type, want.NumField())
 	for f := range want.Fields() {
-		fields[f.Tag.Get("yaml")] = f.Type
+		if name := f.Tag.Get("yaml"); name != "-" {
+			fields[name] = f.Type
+		}
 	}
 	for _, pair := range section.Values {
 		name := pair.Key.GetToken().Value
 		field, known := fields[name]
+		if name == "password" && !known && strings.HasPrefix(at.key, "trunks[") {
+			return misshapen{line: pair.Key.GetToken().Position.Line, key: join(at.key, name), must: "a password has no place in " +
+				"this file: put it into a file of its own (auth.password_file) or into the environment (AVANAK_TRUNK_<NAME>_PASSWORD)"}
+		}
 		if _, plain := pair.Key.(*ast.StringNode); !plain || !known {
 			return misshapen{line: pair.Key.GetToken().Position.Line, must: fmt.Sprintf("unknown key %q", join(at.key, name))}
 		}

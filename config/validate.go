@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"math"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -92,68 +91,12 @@ func (c Config) validateTrunks() error {
 			if overlap(t, c.Trunks[j]) {
 				return broken(at+".rtp", "its ports overlap with those of trunk %s", c.Trunks[j].Name)
 			}
+			if sameSocket(t, c.Trunks[j]) {
+				return broken(at+".bind", "trunk %s is bound to that port", c.Trunks[j].Name)
+			}
 		}
 	}
 	return nil
-}
-
-func (t Trunk) validate(at string) error {
-	if t.Name == "sandbox" {
-		return broken(at+".name", "sandbox is the name of the built-in trunk")
-	}
-	switch {
-	case t.Name == "":
-		return broken(at+".name", "a trunk needs a name")
-	case !(t.CPS >= 0.1 && t.CPS <= 10000): // also refuses NaN
-		return broken(at+".cps", "must be 0.1 to 10000")
-	case t.Channels < 1 || t.Channels > 100000:
-		return broken(at+".channels", "must be 1 to 100000")
-	case len(t.Callers) == 0:
-		return broken(at+".callers", "name at least one caller number that the carrier granted")
-	case t.FirstResponse != 0 && (t.FirstResponse < 100*time.Millisecond || t.FirstResponse > 30*time.Second):
-		return broken(at+".first_response", "must be 100ms to 30s")
-	}
-	for i, caller := range t.Callers {
-		if _, err := avanak.ParseNumber(caller); err != nil {
-			return fault{fmt.Sprintf("%s.callers[%d]", at, i), err}
-		}
-	}
-	if err := t.SIPConfig().Validate(); err != nil {
-		return fault{at, err}
-	}
-	if t.AdvertiseMedia != "" {
-		if ip, err := netip.ParseAddr(t.AdvertiseMedia); err != nil || ip.IsUnspecified() {
-			return broken(at+".advertise_media", "must be the IP address that the carrier sends media to")
-		}
-	} else if ip, err := netip.ParseAddr(t.RTP.Bind); err != nil || ip.IsUnspecified() {
-		return broken(at+".advertise_media", "say which IP address the carrier reaches, or bind rtp to one")
-	}
-	r, err := t.PortRange()
-	if err != nil {
-		return fault{at + ".rtp", err}
-	}
-	first := (int(r.Min) + 1) &^ 1 // RTP takes even ports, each with the odd one above it
-	// A port rests after its call while the channel is free at once.
-	resting := min(t.Channels, int(math.Ceil(t.CPS*media.Quarantine.Seconds())))
-	if pairs := (int(r.Max) + 1 - first) / 2; r.Max != 0 && pairs < t.Channels+resting {
-		return broken(at+".rtp", "%d port pairs do not carry %d channels and the %d ports that rest after their calls", pairs,
-			t.Channels, resting)
-	}
-	return nil
-}
-
-// overlap tells whether two trunks, each valid by itself, would fight for RTP ports.
-func overlap(a, b Trunk) bool {
-	hostA, wildA := bound(a.RTP.Bind)
-	hostB, wildB := bound(b.RTP.Bind)
-	return (wildA || wildB || hostA == hostB) && a.RTP.Max != 0 && b.RTP.Max != 0 &&
-		a.RTP.Min <= b.RTP.Max && b.RTP.Min <= a.RTP.Max
-}
-
-// bound reads the address of a bind; wild tells that it takes every address of the host.
-func bound(bind string) (ip netip.Addr, wild bool) {
-	ip, err := netip.ParseAddr(bind)
-	return ip.Unmap(), err != nil || ip.Unmap().IsUnspecified()
 }
 
 func listenable(addr string) error {

@@ -151,6 +151,28 @@ func TestFailuresAreOneLineThatSaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestCheckConfigShowsTrunksWithoutSecrets(t *testing.T) {
+	at(t, "")
+	t.Setenv("AVANAK_TRUNK_CARRIER_PASSWORD", "hunter2")
+	require.NoError(t, os.WriteFile("avanak.yaml", []byte(`trunks:
+  - name: carrier
+    targets: [192.0.2.10, sip.example.net]
+    transport: tcp
+    rtp: {bind: 127.0.0.1}
+    cps: 10
+    channels: 100
+    callers: ["+989120009999"]
+    auth: {username: operator}
+    register: {user: operator}
+    headers: [{name: X-Token, value: hunter3}]
+`), 0o600))
+	r := try(t.Context(), "", "check-config", "--config", "avanak.yaml")
+	require.Zero(t, r.code, r.err)
+	require.Equal(t, "avanak.yaml is right: development, 1 trunks, api on 127.0.0.1:8080\n"+
+		"trunk: carrier to 192.0.2.10, sip.example.net by tcp (10 calls/s, 100 channels, with password, registers)\n", r.out)
+	require.NotContains(t, r.out, "hunter")
+}
+
 func TestAMissingListLeavesNoCampaign(t *testing.T) {
 	g := startFake(t)
 	at(t, g.URL)

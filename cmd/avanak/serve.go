@@ -51,6 +51,9 @@ func (c *checkConfigCmd) Run(con *console.Console) error {
 		name = "the default configuration"
 	}
 	con.Line("%s is right: %s, %d trunks, api on %s", name, cfg.Env, len(cfg.Trunks), cfg.HTTP.Listen)
+	for _, t := range cfg.Trunks {
+		con.Line("trunk: %s", t)
+	}
 	return nil
 }
 
