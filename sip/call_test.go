@@ -200,7 +200,7 @@ func TestRequestsFromOutsideOfDialogs(t *testing.T) {
 	r.request(stranger, "OPTIONS", "s", 1, "")
 	require.Equal(t, allow, r.next("200 OPTIONS").get("Allow"))
 	r.request(stranger, "INVITE", "s", 2, answerSDP)
-	res := r.next("403 INVITE")
+	res := r.next("480 INVITE")
 	r.requestWith(stranger, res.branch(), "ACK", "s", 2, "")
 	r.request(stranger, "REGISTER", "s", 3, "")
 	r.next("405 REGISTER")

@@ -132,7 +132,6 @@ func TestEndOfAnInviteIsJudged(t *testing.T) {
 		"our socket is closed":            {unsent(sendFault(&net.OpError{Op: "write", Err: net.ErrClosed})), avanak.ClassUs, false},
 		"gate refuses":                    {unsent(fmt.Errorf("before send: %w", errors.New("paused"))), avanak.ClassUs, false},
 		"gate's own network fails":        {unsent(fmt.Errorf("before send: %w", kernel)), avanak.ClassUs, false},
-		"too large":                       {unsent(ErrTooLarge), avanak.ClassUs, false},
 		"closing":                         {unsent(ErrClosing), avanak.ClassUs, false},
 		"call-id in use":                  {unsent(errInUse), avanak.ClassUs, false},
 	} {

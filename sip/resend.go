@@ -67,10 +67,16 @@ func (l *leg) send(ctx context.Context) error {
 	if !a.crew.enter() {
 		return ErrClosing
 	}
+	launched := false
+	defer func() {
+		if !launched { // also where BeforeSend panics
+			a.crew.leave()
+		}
+	}()
 	if err := l.launch(ctx); err != nil {
-		a.crew.leave()
 		return err
 	}
+	launched = true
 	l.ctx = ctx
 	l.alarm = time.NewTimer(a.cfg.FirstResponse)
 	go func() {

@@ -38,7 +38,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 	r := &rig{callee: u, reg: prometheus.NewRegistry(), log: new(bytes.Buffer), mu: new(sync.Mutex)}
 	cfg := DefaultConfig()
 	cfg.Name, cfg.Targets, cfg.Bind, cfg.Callers = "test", []string{u.addr()}, "127.0.0.1:0", []string{"02191000000"}
-	cfg.FirstResponse = 8 * time.Second
+	cfg.FirstResponse, cfg.Options = 8*time.Second, -1
 	for _, f := range change {
 		f(&cfg)
 	}

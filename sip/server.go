@@ -191,16 +191,9 @@ func (a *Agent) renegotiate(req *sip.Request, tx sip.ServerTransaction, c *Call)
 		return nil, false
 	}
 	offer := req.Body()
-	if req.Method == sip.INVITE || len(offer) > 0 {
-		switch c.glare(req.Method) {
-		case glareOurs:
-			a.respond(req, tx, 491, "Request Pending", nil)
-			return nil, false
-		case glareTheirs: // section 14.2: one of theirs is not acknowledged yet
-			a.respond(req, tx, 500, "Server Internal Error", nil, sip.NewHeader("Retry-After", "1"))
-			return nil, false
-		case glareNone:
-		}
+	if (req.Method == sip.INVITE || len(offer) > 0) && c.offers() {
+		a.respond(req, tx, 491, "Request Pending", nil) // glare (section 14.2)
+		return nil, false
 	}
 	body = c.local
 	if len(offer) > 0 {
@@ -215,25 +208,11 @@ func (a *Agent) renegotiate(req *sip.Request, tx sip.ServerTransaction, c *Call)
 	return body, true
 }
 
-// glare is whose offer is under way.
-type glare uint8
-
-const (
-	glareNone glare = iota
-	glareOurs
-	glareTheirs
-)
-
-func (c *Call) glare(method sip.RequestMethod) glare {
+// offers tells whether our own re-INVITE is under way.
+func (c *Call) offers() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case c.ours:
-		return glareOurs
-	case c.acked.came != nil && method == sip.INVITE:
-		return glareTheirs
-	}
-	return glareNone
+	return c.ours
 }
 
 // accept takes the far end's new session description, tells whoever plays about it, and returns our answer: ours as it
@@ -257,15 +236,19 @@ func (c *Call) accept(offer []byte, direction Direction) []byte {
 	return answer
 }
 
-// await notes the re-INVITE whose ACK is awaited.
+// await notes the re-INVITE whose ACK is awaited. One that was awaited before came by then, or never will: messages of a
+// call may overtake each other here.
 func (c *Call) await(seq uint32) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.acked.came != nil {
+		close(c.acked.came)
+	}
 	c.acked = ackWait{seq: seq, came: make(chan struct{})}
 	return c.acked.came
 }
 
-// confirm is the ACK of a re-INVITE.
+// confirm is the ACK of a re-INVITE, or the end of the wait for it.
 func (c *Call) confirm(seq uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
