@@ -57,7 +57,7 @@ type Agent struct {
 	find      locator
 	targets   *targets
 	health    *health
-	auth      *digest.Answerer // nil where the trunk has no credentials
+	auth      *digest.Answerer
 	door      *door
 	userAgent sip.Header
 	crew      *crew
@@ -118,9 +118,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Agent, error
 	a.targets = newTargets(find, cfg.Transport)
 	a.health = newHealth(a)
 	a.door = newDoor(find, cfg.Sources, a.hasLeg, m, a.log)
-	if cfg.Auth.Username != "" {
-		a.auth = digest.New(cfg.Auth)
-	}
+	a.auth = digest.New(cfg.Auth)
 	return a, nil
 }
 

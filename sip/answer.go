@@ -22,6 +22,7 @@ func (l *leg) receive(res *sip.Response) {
 	if l.agent.targets.spoke(l.hop.addr) {
 		l.agent.health.refresh()
 	}
+	accepted(l.exchange, res)
 	switch {
 	case res.StatusCode < 100:
 	case res.IsProvisional():

@@ -127,14 +127,9 @@ func (c *Call) leave(cause int) {
 func (c *Call) bye(cause int) {
 	defer c.end(avanak.Us, cause)
 	defer c.agent.guard("bye")
-	challenged := false
 	c.agent.settle(func() *sip.Request {
 		req := c.dialog.request(sip.BYE, c.dialog.count(), q850(cause))
 		c.agent.fit(req)
-		if challenged {
-			c.agent.authorize(req, nil)
-		}
-		challenged = true // a BYE that is built again was asked for credentials, or did not leave
 		return req
 	})
 }

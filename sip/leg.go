@@ -9,6 +9,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 
 	"github.com/avanak/avanak"
+	"github.com/avanak/avanak/sip/digest"
 	"github.com/avanak/avanak/sip/locate"
 )
 
@@ -59,6 +60,7 @@ type leg struct {
 	cseq      uint32          // of the latest request outside of an answered dialog
 	again     int             // how often the INVITE was sent anew: challenges, session intervals
 	minSE     int             // seconds that a 422 asked for
+	exchange  *digest.Exchange
 	tx        sip.ClientTransaction
 	responses <-chan *sip.Response // nil once the transaction is over
 	txDone    <-chan struct{}      // nil once the transaction is over
@@ -75,7 +77,7 @@ type leg struct {
 
 func newLeg(a *Agent, inv Invite) *leg {
 	return &leg{agent: a, inv: inv, callID: inv.CallID, ring: inv.RingLimit, sdp: inv.SDP, cseq: 1,
-		tag: sip.GenerateTagN(16), result: make(chan Result, 1), inbox: make(chan *sip.Response, inboxSize),
+		exchange: a.exchange(), tag: sip.GenerateTagN(16), result: make(chan Result, 1), inbox: make(chan *sip.Response, inboxSize),
 		nudge: make(chan struct{}, 1), first: make(chan struct{}), calls: make(map[string]*Call)}
 }
 

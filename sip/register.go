@@ -74,20 +74,23 @@ func (r *registration) renew(ctx context.Context, expires time.Duration) (time.D
 		return 0, err
 	}
 	to := hop{place.Addr, a.cfg.Transport}
+	x := a.exchange()
 	for range maxChallenges + 1 {
 		seconds := int(expires / time.Second)
 		if seconds > 0 {
 			seconds = max(seconds, r.minSec)
 		}
 		req := r.request(place.Host, to, seconds)
+		authorize(x, req, nil)
 		res, err := a.ask(ctx, req)
 		switch {
 		case err != nil:
 			return 0, fmt.Errorf("no answer from %s", to)
 		case res.IsSuccess():
+			accepted(x, res)
 			return granted(res, a.self[to.over], seconds), nil
 		case challenged(res):
-			if err := a.challenge(req, res); err != nil {
+			if err := a.challenge(x, res); err != nil {
 				return 0, err
 			}
 		case res.StatusCode == 423 && seconds > 0: // interval too brief
@@ -121,7 +124,6 @@ func (r *registration) request(host string, to hop, seconds int) *sip.Request {
 	req.AppendHeader(a.contact(a.cfg.Register.User, to.over))
 	req.AppendHeader(&expires)
 	req.AppendHeader(a.userAgent)
-	a.authorize(req, nil)
 	req.SetBody(nil)
 	return req
 }

@@ -15,8 +15,10 @@ func (c *Call) reinvite(build func() *sip.Request) *sip.Response {
 		return &sip.Response{StatusCode: 491}
 	}
 	defer c.offering(false)
+	x := a.exchange()
 	for range maxChallenges + 1 {
 		req := build()
+		authorize(x, req, req.Body())
 		tx, err := a.begin(a.life, req)
 		if err != nil {
 			return nil
@@ -34,7 +36,8 @@ func (c *Call) reinvite(build func() *sip.Request) *sip.Response {
 			return nil
 		}
 		acknowledge(res)
-		if !challenged(res) || a.challenge(req, res) != nil {
+		accepted(x, res)
+		if !challenged(res) || a.challenge(x, res) != nil {
 			return res // the transaction goes on by itself: it acknowledges copies
 		}
 	}

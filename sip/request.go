@@ -62,7 +62,7 @@ func (l *leg) newInvite() (*sip.Request, error) {
 	for _, h := range a.cfg.Headers {
 		req.AppendHeader(sip.NewHeader(h.Name, h.Value))
 	}
-	a.authorize(req, l.sdp)
+	authorize(l.exchange, req, l.sdp)
 	kind := sdpType
 	req.AppendHeader(&kind)
 	req.SetBody(l.sdp)

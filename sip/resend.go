@@ -20,7 +20,7 @@ func (l *leg) resend(res *sip.Response) bool {
 	}
 	switch {
 	case challenged(res):
-		if err := l.agent.challenge(l.invite, res); err != nil {
+		if err := l.agent.challenge(l.exchange, res); err != nil {
 			l.res.Err = err
 			return false
 		}

@@ -140,7 +140,6 @@ func (s *session) request(method sip.RequestMethod, interval time.Duration) *sip
 		req.AppendHeader(&kind)
 		req.SetBody(c.local)
 	}
-	c.agent.authorize(req, req.Body())
 	return req
 }
 

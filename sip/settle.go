@@ -36,12 +36,15 @@ func (a *Agent) ask(ctx context.Context, req *sip.Request) (*sip.Response, error
 // one that is challenged is sent again with credentials. The response is nil where none came.
 func (a *Agent) settle(build func() *sip.Request) *sip.Response {
 	giveUp := time.Now().Add(64 * sip.T1)
-	challenges := 0
+	x, challenges := a.exchange(), 0
 	for pause := sip.T1; ; pause = min(2*pause, sip.T2) {
 		req := build()
+		if challenges > 0 {
+			authorize(x, req, req.Body())
+		}
 		res, err := a.ask(a.life, req)
 		switch {
-		case err == nil && challenged(res) && challenges < maxChallenges && a.challenge(req, res) == nil:
+		case err == nil && challenged(res) && challenges < maxChallenges && a.challenge(x, res) == nil:
 			challenges++
 			continue
 		case err == nil:
