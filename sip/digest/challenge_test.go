@@ -110,6 +110,8 @@ func TestChallengesThatGetNoAnswer(t *testing.T) {
 		"long realm":               {401, []string{`Digest nonce="x", realm="` + strings.Repeat("x", maxRealm+1) + `"`}, "", ErrChallenge},
 		"long value":               {401, []string{offerMD5 + `, x="` + strings.Repeat("x", maxValue) + `"`}, "", ErrChallenge},
 		"many headers":             {401, many, "", ErrChallenge},
+		"many empty headers":       {401, append(make([]string, maxChallenges), offerMD5), "", ErrChallenge},
+		"many schemes":             {401, []string{strings.Repeat("Basic, ", maxChallenges) + offerMD5}, "", ErrChallenge},
 		"many in one header":       {401, []string{strings.Join(many, ",")}, "", ErrChallenge},
 		"many in two headers":      {401, []string{strings.Join(many[:10], ","), strings.Join(many[:10], ",")}, "", ErrChallenge},
 		"many parameters":          {401, []string{params(maxParams - 1)}, "", ErrChallenge},
