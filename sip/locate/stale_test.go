@@ -82,7 +82,7 @@ func TestLastGoodAnswerServesForAnHour(t *testing.T) {
 			require.ErrorIs(t, err, ErrNowhere)
 			require.ErrorContains(t, err, name)
 			require.NotContains(t, err.Error(), "\n", "one line for people")
-			require.EqualValues(t, 2, r.failures())
+			require.Equal(t, 2, r.failures())
 
 			r.dns.set(srvOfUDP, reply{records: []dnsmessage.ResourceBody{srv(1, 1, 5071, "sbc.example.test.")}})
 			r.dns.a("sbc.example.test.", "192.0.2.1")
