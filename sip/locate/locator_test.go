@@ -220,13 +220,13 @@ func TestAddressesOfTheTargetsAreKnown(t *testing.T) {
 }
 
 func TestAddressesAloneCostNothing(t *testing.T) {
-	l, err := New(Config{Targets: []string{"192.0.2.1", "192.0.2.2:5070", "192.0.2.1:5060"}})
+	l, err := New(Config{Targets: []string{"192.0.2.1", "192.0.2.2:5070", "192.0.2.1:5060", "192.0.2.3"}})
 	require.NoError(t, err)
 	defer l.Close()
 	ctx := t.Context()
 	found, err := l.Places(ctx)
 	require.NoError(t, err)
-	require.Equal(t, []string{"192.0.2.1:5060", "192.0.2.2:5070"}, addrs(found))
+	require.Equal(t, []string{"192.0.2.1:5060", "192.0.2.2:5070", "192.0.2.3:5060"}, addrs(found))
 	require.Equal(t, len(found), cap(found), "an append must not reach the next call's list")
 	require.Zero(t, testing.AllocsPerRun(100, func() { _, _ = l.Places(ctx) }))
 }

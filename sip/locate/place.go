@@ -31,6 +31,7 @@ func (t Transport) service() (service, proto string) {
 		return "sips", "tcp"
 	case TCP:
 		return "sip", "tcp"
+	case UDP:
 	}
 	return "sip", "udp"
 }

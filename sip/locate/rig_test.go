@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The names of the tests: one that is configured, its SRV question, and the error codes' short words.
+// The name that the tests configure, and the questions about it.
 const (
 	name     = "sip.example.test"
 	aOfName  = "A sip.example.test."

@@ -82,7 +82,7 @@ func TestLastGoodAnswerServesForAnHour(t *testing.T) {
 			require.ErrorIs(t, err, ErrNowhere)
 			require.ErrorContains(t, err, name)
 			require.NotContains(t, err.Error(), "\n", "one line for people")
-			require.EqualValues(t, 2, r.failures())
+			require.Equal(t, 2, r.failures())
 
 			r.dns.set(srvOfUDP, reply{records: []dnsmessage.ResourceBody{srv(1, 1, 5071, "sbc.example.test.")}})
 			r.dns.a("sbc.example.test.", "192.0.2.1")
@@ -150,6 +150,69 @@ func TestServicesStayWhileTheirAddressesMove(t *testing.T) {
 	r.addrs()
 	r.settle()
 	require.Equal(t, []string{"192.0.2.2:5070"}, r.addrs(), "the old SRV record with its new address")
+}
+
+func TestEachPartOfAnAnswerEndsAnHourAfterItWasGot(t *testing.T) {
+	t.Parallel()
+	both := reply{records: []dnsmessage.ResourceBody{srv(1, 1, 5070, "a.example.test."), srv(2, 1, 5070, "b.example.test.")}}
+	start := func(t *testing.T) *rig {
+		t.Helper()
+		r := newRig(t, Config{Targets: []string{name}})
+		r.dns.set(srvOfUDP, both)
+		r.dns.a("a.example.test.", "192.0.2.1")
+		r.dns.a("b.example.test.", "192.0.2.2")
+		require.Equal(t, []string{"192.0.2.1:5070", "192.0.2.2:5070"}, r.addrs())
+		return r
+	}
+	t.Run("services, though their addresses are fresh", func(t *testing.T) {
+		t.Parallel()
+		r := start(t)
+		r.dns.set(srvOfUDP, reply{code: dnsmessage.RCodeServerFailure})
+		for range maxStale / lookupTTL {
+			r.pass(lookupTTL)
+			require.Len(t, r.addrs(), 2)
+			r.settle()
+		}
+		r.pass(1)
+		_, err := r.Places(t.Context())
+		require.ErrorIs(t, err, ErrNowhere)
+	})
+	t.Run("one address, though the rest is fresh", func(t *testing.T) {
+		t.Parallel()
+		r := start(t)
+		r.dns.set("A a.example.test.", reply{code: dnsmessage.RCodeServerFailure})
+		r.pass(maxStale / 2)
+		r.addrs()
+		r.settle()
+		r.pass(maxStale / 2)
+		require.Len(t, r.addrs(), 2)
+		r.settle()
+		r.pass(1)
+		require.Equal(t, []string{"192.0.2.2:5070"}, r.addrs())
+	})
+}
+
+func TestPartsThatAreDueApartMakeOneLookUpInFiveSeconds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, Config{Targets: []string{name}})
+	r.dns.set(srvOfUDP, reply{records: []dnsmessage.ResourceBody{srv(1, 1, 5070, "a.example.test."), srv(2, 1, 5070, "b.example.test.")}})
+	r.dns.a("b.example.test.", "192.0.2.2")
+	require.Len(t, r.addrs(), 1)
+	r.dns.a("a.example.test.", "192.0.2.1")
+	r.pass(lookupTTL - 1)
+	r.addrs()
+	r.settle()
+	require.Len(t, r.addrs(), 2)
+	require.EqualValues(t, 1, r.ask.srv.Load())
+	r.pass(1)
+	r.addrs()
+	r.settle()
+	require.EqualValues(t, 1, r.ask.srv.Load(), "due, but not so soon after the last")
+	r.pass(lookupRetry - 1)
+	r.addrs()
+	r.settle()
+	require.EqualValues(t, 2, r.ask.srv.Load())
+	require.EqualValues(t, 4, r.ask.ip.Load())
 }
 
 func TestServiceThatIsNotOfferedIsTheCarriersWord(t *testing.T) {
@@ -227,6 +290,20 @@ func TestFailedTargetHoldsNobodyUp(t *testing.T) {
 			require.Equal(t, wait, time.Since(start), "call %d", i)
 			time.Sleep(lookupRetry)
 		}
+	})
+}
+
+func TestCloseCutsALookUpShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, err := New(Config{Targets: []string{name}, Resolver: hung{}})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		start := time.Now()
+		_, err = l.Places(ctx)
+		require.ErrorIs(t, err, context.Canceled)
+		l.Close()
+		require.Zero(t, time.Since(start))
 	})
 }
 
