@@ -1,0 +1,180 @@
+package peers
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// wait bounds every wait of a test, on a machine however slow.
+const wait = 60 * time.Second
+
+// recorder is a test that notes why it was ended.
+type recorder struct {
+	testing.TB
+	fatal string
+}
+
+func (r *recorder) Helper() {}
+
+func (r *recorder) Fatal(args ...any) {
+	r.fatal = fmt.Sprint(args...)
+	runtime.Goexit()
+}
+
+func (r *recorder) Fatalf(format string, args ...any) { r.Fatal(fmt.Sprintf(format, args...)) }
+
+// record runs what ends its test, and returns why.
+func record(t *testing.T, run func(testing.TB)) string {
+	t.Helper()
+	r := &recorder{TB: t}
+	done := make(chan struct{})
+	go func() { // Fatal ends its goroutine
+		defer close(done)
+		run(r)
+	}()
+	<-done
+	return r.fatal
+}
+
+// group returns the processes of a process group that still run.
+func group(t *testing.T, id int) []string {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	require.NoError(t, err)
+	var found []string
+	for _, f := range files {
+		stat := read(f) // "" where it has ended meanwhile
+		// pid (name) state ppid pgrp: a name may hold anything, parentheses too
+		rest := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+		if len(rest) > 2 && rest[2] == strconv.Itoa(id) && rest[0] != "Z" {
+			found = append(found, stat)
+		}
+	}
+	return found
+}
+
+func TestPeerEndsWithItsTest(t *testing.T) {
+	for name, start := range map[string]func(testing.TB) *process{
+		"sipp":      func(tb testing.TB) *process { return SIPp(tb, "answer").process },
+		"baresip":   func(tb testing.TB) *process { return Baresip(tb, "callee").process },
+		"kamailio":  func(tb testing.TB) *process { return Kamailio(tb, Route{To: somewhere}).process },
+		"rtpengine": func(tb testing.TB) *process { return RTPEngine(tb).process },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var pid int
+			require.True(t, t.Run("inner", func(t *testing.T) {
+				pid = start(t).pid
+				require.NotEmpty(t, group(t, pid))
+			}))
+			require.Empty(t, group(t, pid))
+		})
+	}
+}
+
+func TestMissingProgramFailsTheTest(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for name, start := range map[string]func(testing.TB){
+		"sipp":      func(tb testing.TB) { SIPp(tb, "answer") },
+		"baresip":   func(tb testing.TB) { Baresip(tb, "callee") },
+		"kamailio":  func(tb testing.TB) { Kamailio(tb, Route{To: somewhere}) },
+		"rtpengine": func(tb testing.TB) { RTPEngine(tb) },
+	} {
+		require.Equal(t, name+" is missing: run make deps", record(t, start))
+	}
+}
+
+func TestScenarioThatIsNotKeptFails(t *testing.T) {
+	s := SIPp(t, "answer")
+	conn, err := net.Dial("udp4", s.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte(strings.ReplaceAll(`BYE sip:callee@127.0.0.1 SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.1:9;branch=z9hG4bKstray
+From: <sip:a@127.0.0.1>;tag=a
+To: <sip:b@127.0.0.1>;tag=b
+Call-ID: stray
+CSeq: 1 BYE
+Content-Length: 0
+
+`, "\n", "\r\n")))
+	require.NoError(t, err)
+	require.EqualError(t, s.wait(), "exit status 1")
+	require.Contains(t, s.process.output(), "unexpected BYE")
+}
+
+func TestPeerWhosePortWasTakenIsStartedAgain(t *testing.T) {
+	starts := 0
+	p := launch(t, blueprint{
+		binary: "sh",
+		prepare: func(string) []string {
+			starts++
+			if starts == 1 {
+				return []string{"-c", "echo bind: Address already in use; exit 1"}
+			}
+			return []string{"-c", "echo up; exec sleep 600"}
+		},
+		ready: func(p *process) bool { return p.log() == "up" },
+	})
+	require.Equal(t, 2, starts)
+	require.False(t, p.over())
+}
+
+// A test binary that is killed cleans nothing up; the kernel does.
+func TestPeersEndWithAKilledTestBinary(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.Command(self, "-test.run", "^TestHoldPeers$", "-test.v")
+	cmd.Env = append(os.Environ(), holdEnv+"=1", "TMPDIR="+t.TempDir())
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	var pids []int
+	for scan := bufio.NewScanner(out); len(pids) < 4 && scan.Scan(); {
+		if _, pid, found := strings.Cut(scan.Text(), "held "); found {
+			n, err := strconv.Atoi(pid)
+			require.NoError(t, err)
+			pids = append(pids, n)
+		}
+	}
+	require.Len(t, pids, 4)
+	require.NoError(t, cmd.Process.Kill())
+	for _, pid := range pids {
+		require.Eventually(t, func() bool { return len(group(t, pid)) == 0 }, wait, 10*time.Millisecond)
+	}
+}
+
+// somewhere is a callee who never hears of anything.
+var somewhere = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9")}
+
+// holdEnv turns the test binary into one that holds a peer of each kind until it is killed.
+const holdEnv = "AVANAK_HOLD_PEERS"
+
+func TestHoldPeers(t *testing.T) {
+	if os.Getenv(holdEnv) == "" {
+		return // it is TestPeersEndWithAKilledTestBinary that runs it
+	}
+	for _, p := range []*process{SIPp(t, "answer").process, Baresip(t, "callee").process, RTPEngine(t).process,
+		Kamailio(t, Route{To: somewhere}).process} {
+		fmt.Fprintf(os.Stdout, "held %d\n", p.pid)
+	}
+	time.Sleep(wait) // we are killed long before
+}
