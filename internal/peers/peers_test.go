@@ -68,17 +68,29 @@ func group(t *testing.T, id int) []string {
 	return found
 }
 
+// kinds are the peers by the name of their program.
+var kinds = []string{"sipp", "baresip", "kamailio", "rtpengine"}
+
+// start starts a peer of a kind.
+func start(tb testing.TB, kind string) *process {
+	tb.Helper()
+	switch kind {
+	case "sipp":
+		return SIPp(tb, "answer").process
+	case "baresip":
+		return Baresip(tb, "callee").process
+	case "kamailio":
+		return Kamailio(tb, Route{To: somewhere}).process
+	}
+	return RTPEngine(tb).process
+}
+
 func TestPeerEndsWithItsTest(t *testing.T) {
-	for name, start := range map[string]func(testing.TB) *process{
-		"sipp":      func(tb testing.TB) *process { return SIPp(tb, "answer").process },
-		"baresip":   func(tb testing.TB) *process { return Baresip(tb, "callee").process },
-		"kamailio":  func(tb testing.TB) *process { return Kamailio(tb, Route{To: somewhere}).process },
-		"rtpengine": func(tb testing.TB) *process { return RTPEngine(tb).process },
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
 			var pid int
 			require.True(t, t.Run("inner", func(t *testing.T) {
-				pid = start(t).pid
+				pid = start(t, kind).pid
 				require.NotEmpty(t, group(t, pid))
 			}))
 			require.Empty(t, group(t, pid))
@@ -88,13 +100,11 @@ func TestPeerEndsWithItsTest(t *testing.T) {
 
 func TestMissingProgramFailsTheTest(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	for name, start := range map[string]func(testing.TB){
-		"sipp":      func(tb testing.TB) { SIPp(tb, "answer") },
-		"baresip":   func(tb testing.TB) { Baresip(tb, "callee") },
-		"kamailio":  func(tb testing.TB) { Kamailio(tb, Route{To: somewhere}) },
-		"rtpengine": func(tb testing.TB) { RTPEngine(tb) },
-	} {
-		require.Equal(t, name+" is missing: run make deps", record(t, start))
+	for _, kind := range kinds {
+		require.Equal(t, kind+" is missing: run make deps", record(t, func(tb testing.TB) {
+			tb.Helper()
+			start(tb, kind)
+		}))
 	}
 }
 
@@ -148,14 +158,17 @@ func TestPeersEndWithAKilledTestBinary(t *testing.T) {
 		_ = cmd.Wait()
 	})
 	var pids []int
-	for scan := bufio.NewScanner(out); len(pids) < 4 && scan.Scan(); {
+	for scan := bufio.NewScanner(out); len(pids) < len(kinds) && scan.Scan(); {
 		if _, pid, found := strings.Cut(scan.Text(), "held "); found {
 			n, err := strconv.Atoi(pid)
 			require.NoError(t, err)
 			pids = append(pids, n)
 		}
 	}
-	require.Len(t, pids, 4)
+	require.Len(t, pids, len(kinds))
+	for _, pid := range pids {
+		require.NotEmpty(t, group(t, pid))
+	}
 	require.NoError(t, cmd.Process.Kill())
 	for _, pid := range pids {
 		require.Eventually(t, func() bool { return len(group(t, pid)) == 0 }, wait, 10*time.Millisecond)
@@ -172,9 +185,8 @@ func TestHoldPeers(t *testing.T) {
 	if os.Getenv(holdEnv) == "" {
 		return // it is TestPeersEndWithAKilledTestBinary that runs it
 	}
-	for _, p := range []*process{SIPp(t, "answer").process, Baresip(t, "callee").process, RTPEngine(t).process,
-		Kamailio(t, Route{To: somewhere}).process} {
-		fmt.Fprintf(os.Stdout, "held %d\n", p.pid)
+	for _, kind := range kinds {
+		fmt.Fprintf(os.Stdout, "held %d\n", start(t, kind).pid)
 	}
 	time.Sleep(wait) // we are killed long before
 }
