@@ -79,8 +79,8 @@ func TestKamailioAndRTPEngineStandBetween(t *testing.T) {
 	require.True(t, match.Complete, "%+v", match)
 }
 
-// Two phones of one callee ring, and both answer: the second was on its way when the proxy cancelled it. The person who
-// picked up second must not listen to a line on which nobody speaks.
+// Two phones of one callee ring, and both answer: the second was on its way when the proxy cancelled it. Whoever picked
+// up the phone that is not our call must not listen to a line on which nobody speaks.
 func TestSecondAnswerOfAForkIsHungUp(t *testing.T) {
 	first := newFarm(t, siptest.Behaviour{AnswerAfter: 300 * time.Millisecond})
 	second := newFarm(t, siptest.Behaviour{Kind: siptest.NoAnswer, LateAnswer: true})
@@ -88,19 +88,25 @@ func TestSecondAnswerOfAForkIsHungUp(t *testing.T) {
 	agent := newAgent(t, proxy.Addr())
 
 	c := answered(t, agent)
-	late := seen(t, second, c.CallID(), siptest.Call.Ended)
+	late := seen(t, second, c.CallID(), func(c siptest.Call) bool { return !c.AnsweredAt.IsZero() })
 	require.False(t, late.CancelAt.IsZero(), "the proxy cancels the branch that lost")
-	require.False(t, late.AnsweredAt.IsZero())
-	require.False(t, late.AckAt.IsZero(), "a second 2xx is acknowledged (RFC 3261 section 13.2.2.4)")
-	require.Equal(t, siptest.Caller, late.ByeBy)
-	relayed(t, proxy, second.Addr(), "INVITE", "ACK", "BYE") // its CANCEL is the proxy's own, not sent on
+	// The answers come within a millisecond: either of them may be the call.
+	answer, err := sip.ParseAnswer(c.RemoteSDP())
+	require.NoError(t, err)
+	taken, other := first, second
+	if answer.Addr == late.Media {
+		taken, other = second, first
+	}
 
-	require.Equal(t, avanak.Nobody, c.EndedBy(), "the first answer is the call")
+	ended := seen(t, other, c.CallID(), siptest.Call.Ended)
+	require.False(t, ended.AckAt.IsZero(), "a further 2xx is acknowledged (RFC 3261 section 13.2.2.4)")
+	require.Equal(t, siptest.Caller, ended.ByeBy)
+	relayed(t, proxy, other.Addr(), "INVITE", "ACK", "BYE") // a CANCEL would be the proxy's own, not sent on
+
+	require.Equal(t, avanak.Nobody, c.EndedBy(), "the other answer is the call")
 	hangUp(t, c)
-	taken := seen(t, first, c.CallID(), siptest.Call.Ended)
-	require.True(t, taken.CancelAt.IsZero())
-	require.Equal(t, siptest.Caller, taken.ByeBy)
-	relayed(t, proxy, first.Addr(), "INVITE", "ACK", "BYE")
+	require.Equal(t, siptest.Caller, seen(t, taken, c.CallID(), siptest.Call.Ended).ByeBy)
+	relayed(t, proxy, taken.Addr(), "INVITE", "ACK", "BYE")
 }
 
 // SIPp in place of our own farm behind the proxy: its scenario passes only where ACK and BYE find their way by the route

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -163,6 +164,7 @@ func TestPeersEndWithAKilledTestBinary(t *testing.T) {
 			n, err := strconv.Atoi(pid)
 			require.NoError(t, err)
 			pids = append(pids, n)
+			t.Cleanup(func() { _ = syscall.Kill(-n, syscall.SIGKILL) }) // where we fail; else the group is gone
 		}
 	}
 	require.Len(t, pids, len(kinds))
