@@ -112,7 +112,9 @@ func TestSecondAnswerOfAForkIsHungUp(t *testing.T) {
 // SIPp in place of our own farm behind the proxy: its scenario passes only where ACK and BYE find their way by the route
 // set, and its own BYE finds us.
 func TestSIPpBehindKamailio(t *testing.T) {
-	for name, hang := range map[string]func(*testing.T, *sip.Call){"answer": hangUp, "early_bye": hungUp, "reinvite": hungUp, "lost_ack": hungUp} {
+	for name, hang := range map[string]func(*testing.T, *sip.Call){
+		"answer": hangUp, "early_bye": hungUp, "reinvite": hungUp, "lost_ack": hungUp,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			uas := peers.SIPp(t, name, "-d", ringText)

@@ -68,22 +68,14 @@ func launch(tb testing.TB, b blueprint) *process {
 			})
 			return p
 		}
-		if text := p.output(); try == tries || !portTaken(text) {
+		if text := p.output(); try == tries || !strings.Contains(text, taken) {
 			tb.Fatalf("start %s: %v\n%s", b.binary, err, text)
 		}
 	}
 }
 
-// portTaken tells whether a peer ended because somebody else had bound a port between our look and its bind.
-func portTaken(output string) bool {
-	output = strings.ToLower(output)
-	for _, complaint := range []string{"address already in use", "unable to bind", "could not bind", "failed to bind", "failed to open port"} {
-		if strings.Contains(output, complaint) {
-			return true
-		}
-	}
-	return false
-}
+// taken is what each of the peers says when it ends because somebody else has bound a port between our look and its bind.
+const taken = "Address already in use"
 
 // start forks the peer and waits until it is ready. Where it errs no process is left.
 func (p *process) start(path string) error {

@@ -32,18 +32,19 @@ func SIPp(tb testing.TB, scenario string, options ...string) *SIPpUAS {
 	tb.Helper()
 	file := scenarioFile(tb, scenario)
 	s := &SIPpUAS{}
+	var media, control uint16 // they are bound after the SIP port
 	s.process = launch(tb, blueprint{
 		binary: "sipp",
 		prepare: func(string) []string {
 			s.addr = netip.AddrPortFrom(loopback, freePort(tb))
 			const sockets = 4 // SIPp binds the media port and the one two above it
-			media := freePorts(tb, sockets)
+			media, control = freePorts(tb, sockets), freePort(tb)
 			ip := loopback.String()
 			return append([]string{"-sf", file, "-i", ip, "-p", number(s.addr.Port()), "-mi", ip, "-mp", number(media),
-				"-ci", ip, "-cp", number(freePort(tb)), "-m", "1", "-nostdin", "-timeout", strconv.Itoa(sippTimeout) + "s", "-timeout_error",
+				"-ci", ip, "-cp", number(control), "-m", "1", "-nostdin", "-timeout", strconv.Itoa(sippTimeout) + "s", "-timeout_error",
 				"-trace_err", "-error_file", sippErrors, "-trace_msg", "-message_file", sippMessages}, options...)
 		},
-		ready: func(p *process) bool { return p.bound(s.addr.Port()) },
+		ready: func(p *process) bool { return p.bound(s.addr.Port()) && p.bound(media) && p.bound(control) },
 		logs:  []string{sippErrors, sippMessages},
 	})
 	return s
