@@ -5,7 +5,7 @@ export CGO_ENABLED ?= 1
 
 # Packages whose tests run real-time media or whole processes: one at a time, without the race detector, judged by
 # counts and order and never by tight times.
-REALTIME := ./media/... ./app/... ./cmd/...
+REALTIME := ./media/... ./app/... ./cmd/... ./internal/peers/... ./internal/e2e/...
 PURE = $(filter-out $(shell $(GO) list $(REALTIME)),$(shell $(GO) list ./...))
 
 .DEFAULT_GOAL := help

@@ -117,6 +117,7 @@ func TestWrongArrowsAreSeen(t *testing.T) {
 		"unwired":      {"api", "store"},
 		"unknown":      {"nowhere", "queue"},
 		"test helper":  {"queue", "internal/redistest"},
+		"test peers":   {"call", "internal/peers"},
 		"oracle":       {"sip/siptest", "sip"},
 		"root is leaf": {"", "queue"},
 	} {
