@@ -76,7 +76,8 @@ func TestSameSeedSameFate(t *testing.T) {
 		return fates
 	}
 	p := Path{Loss: 0.3, Duplicate: 0.1, Reorder: 0.1, Jitter: time.Second}
-	require.Equal(t, all(p, 7, ToTarget), all(p, 7, ToTarget))
+	first, second := all(p, 7, ToTarget), all(p, 7, ToTarget)
+	require.Equal(t, first, second)
 	require.NotEqual(t, all(p, 7, ToTarget), all(p, 8, ToTarget))
 	require.NotEqual(t, all(p, 7, ToTarget), all(p, 7, ToClient))
 	// One effect does not move the dice of another.

@@ -24,7 +24,7 @@ type passage struct {
 // through sends n numbered datagrams to the target of a proxy, as fast as none is lost by the kernel.
 func through(t *testing.T, cfg Config, n int) passage {
 	t.Helper()
-	target, client := udp(t, "127.0.0.1"), udp(t, "127.0.0.1")
+	target, client := udp(t), udp(t)
 	p := start(t, target, cfg)
 	var got []int
 	arrived := func(stats Counts) {
@@ -138,7 +138,7 @@ func TestLastDatagramOfABurstIsNotHeldForEver(t *testing.T) {
 }
 
 func TestDelayHoldsBackAndKeepsOrder(t *testing.T) {
-	target, client := udp(t, "127.0.0.1"), udp(t, "127.0.0.1")
+	target, client := udp(t), udp(t)
 	const delay = 50 * time.Millisecond
 	p := start(t, target, Config{Path: Path{Delay: delay}})
 	var sent [window]time.Time
@@ -154,7 +154,7 @@ func TestDelayHoldsBackAndKeepsOrder(t *testing.T) {
 }
 
 func TestEachWayHasItsOwnPath(t *testing.T) {
-	target, client := udp(t, "127.0.0.1"), udp(t, "127.0.0.1")
+	target, client := udp(t), udp(t)
 	p := start(t, target, Config{Path: Path{Loss: 1}, ToTarget: &Path{Duplicate: 1}})
 	write(t, client, p.Addr(), "there")
 	text, back := read(t, target)
@@ -168,27 +168,23 @@ func TestEachWayHasItsOwnPath(t *testing.T) {
 }
 
 func TestEachClientHasAnAddressOfItsOwn(t *testing.T) {
-	for _, ip := range []string{"127.0.0.1", "::1"} {
-		t.Run(ip, func(t *testing.T) {
-			target := udp(t, ip)
-			p := start(t, target, Config{})
-			seen := map[netip.AddrPort]bool{}
-			for i := range 3 {
-				client, name := udp(t, ip), fmt.Sprint("client ", i)
-				write(t, client, p.Addr(), name)
-				text, from := read(t, target)
-				require.Equal(t, name, text)
-				seen[from] = true
-				write(t, udp(t, ip), from, "a stranger's")
-				write(t, target, from, "for "+name)
-				text, from = read(t, client)
-				require.Equal(t, "for "+name, text)
-				require.Equal(t, p.Addr(), from)
-			}
-			require.Len(t, seen, 3)
-			require.Equal(t, 3, p.Stats().Clients)
-		})
+	target := udp(t)
+	p := start(t, target, Config{})
+	seen := map[netip.AddrPort]bool{}
+	for i := range 3 {
+		client, name := udp(t), fmt.Sprint("client ", i)
+		write(t, client, p.Addr(), name)
+		text, from := read(t, target)
+		require.Equal(t, name, text)
+		seen[from] = true
+		write(t, udp(t), from, "a stranger's")
+		write(t, target, from, "for "+name)
+		text, from = read(t, client)
+		require.Equal(t, "for "+name, text)
+		require.Equal(t, p.Addr(), from)
 	}
+	require.Len(t, seen, 3)
+	require.Equal(t, 3, p.Stats().Clients)
 }
 
 func TestWatchHearsWhatBecomesOfEachDatagram(t *testing.T) {
@@ -205,7 +201,7 @@ func TestWatchHearsWhatBecomesOfEachDatagram(t *testing.T) {
 }
 
 func TestAbsentTargetIsASilentOne(t *testing.T) {
-	target, client := udp(t, "127.0.0.1"), udp(t, "127.0.0.1")
+	target, client := udp(t), udp(t)
 	p := start(t, target, Config{})
 	require.NoError(t, target.Close())
 	for i := range 20 {
@@ -215,7 +211,7 @@ func TestAbsentTargetIsASilentOne(t *testing.T) {
 }
 
 func TestCloseDropsWhatWaits(t *testing.T) {
-	target, client := udp(t, "127.0.0.1"), udp(t, "127.0.0.1")
+	target, client := udp(t), udp(t)
 	p := start(t, target, Config{Path: Path{Delay: maxDelay}})
 	write(t, client, p.Addr(), "late")
 	eventually(t, func() bool { return p.Stats().Waiting == 1 })
@@ -231,13 +227,13 @@ func TestFloodDoesNotGrowMemory(t *testing.T) {
 		"by bytes":  {clients: 4, parcels: flood, bytes: room * size},
 	} {
 		t.Run(name, func(t *testing.T) {
-			target := udp(t, "127.0.0.1")
+			target := udp(t)
 			p, err := open(addrOf(target), Config{Path: Path{Delay: maxDelay, Duplicate: 0.1, Reorder: 0.1}}, l)
 			require.NoError(t, err)
 			t.Cleanup(p.Close)
 			var clients []*net.UDPConn
 			for range 10 {
-				clients = append(clients, udp(t, "127.0.0.1"))
+				clients = append(clients, udp(t))
 			}
 			before, payload := liveHeap(), strings.Repeat("x", size)
 			for i := range flood {

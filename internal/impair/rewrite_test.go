@@ -75,7 +75,7 @@ func TestWhatIsNoMessageStays(t *testing.T) {
 
 // TestDialogLeadsThroughTheProxy exchanges messages as the two sides of a call do.
 func TestDialogLeadsThroughTheProxy(t *testing.T) {
-	callee, agent := udp(t, "127.0.0.1"), udp(t, "127.0.0.1")
+	callee, agent := udp(t), udp(t)
 	p := start(t, callee, Config{SIP: true})
 	us, them, front := addrOf(agent).String(), addrOf(callee).String(), p.Addr().String()
 
@@ -95,7 +95,7 @@ func TestDialogLeadsThroughTheProxy(t *testing.T) {
 }
 
 func TestWithoutSIPNothingIsReplaced(t *testing.T) {
-	callee, agent := udp(t, "127.0.0.1"), udp(t, "127.0.0.1")
+	callee, agent := udp(t), udp(t)
 	p := start(t, callee, Config{})
 	m := invite(addrOf(agent).String(), p.Addr().String())
 	write(t, agent, p.Addr(), m)
