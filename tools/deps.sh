@@ -1,13 +1,14 @@
 #!/bin/sh
-# deps.sh demo|test: installs what the demo, or the tests, need beside Go, from Debian's packages. It does nothing when
-# all is there; it lists first what it will install; no recommended packages, and no service is started. Where it may
-# not install (no root, another system) it says what is missing and what follows.
+# deps.sh demo|test|bench: installs what the demo, the tests, or the benchmarks need beside Go, from Debian's packages. It
+# does nothing when all is there; it lists first what it will install; no recommended packages, and no service is
+# started. Where it may not install (no root, another system) it says what is missing and what follows.
 set -eu
 
 case "${1:-}" in
 demo) wants="redis-server:redis-server" ;;
 test) wants="redis-server:redis-server curl:curl sox:sox gcc:gcc /usr/include/stdio.h:libc6-dev" ;;
-*) echo "usage: deps.sh demo|test" >&2; exit 2 ;;
+bench) wants="redis-server:redis-server sipp:sip-tester taskset:util-linux" ;;
+*) echo "usage: deps.sh demo|test|bench" >&2; exit 2 ;;
 esac
 
 missing=""
@@ -49,5 +50,6 @@ if [ "$1" = demo ]; then
   echo "what follows: without redis-server the gateway keeps its state in memory only (volatile); the demo still runs"
   exit 0
 fi
-echo "what follows: the tests need them, and fail without them" >&2
+if [ "$1" = bench ]; then who=benchmarks; else who=tests; fi
+echo "what follows: the $who need them, and fail without them" >&2
 exit 1
