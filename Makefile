@@ -9,7 +9,7 @@ REALTIME := ./media/... ./app/... ./cmd/... ./internal/peers/... ./internal/e2e/
 PURE = $(filter-out $(shell $(GO) list $(REALTIME)),$(shell $(GO) list ./...))
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-demo build demo run test check lint fmt bench bench-queue clean
+.PHONY: help deps deps-demo deps-bench build demo run test check lint fmt bench bench-queue bench-sip clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ deps-demo: ## install what the demo needs beside Go (redis-server), where it is 
 
 deps: ## install what the tests need beside Go, where it is missing
 	@tools/deps.sh test
+
+deps-bench: ## install what the benchmarks need beside Go, where it is missing
+	@tools/deps.sh bench
 
 build: ## build bin/avanak
 	$(GO) build -trimpath -o bin/avanak ./cmd/avanak
@@ -49,11 +52,14 @@ bin/golangci-lint: tools/go.mod tools/go.sum
 fmt: ## format the code
 	gofmt -w .
 
-bench: bench-queue ## run the benchmarks; figures go to bench-out/
+bench: bench-queue bench-sip ## run the benchmarks; figures go to bench-out/
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./audio ./media ./queue ./campaign
 
 bench-queue: deps ## measure Redis memory per recipient; writes bench-out/queue.json
 	$(GO) run ./queue/queuebench -out bench-out/queue.json
+
+bench-sip: deps-bench ## measure calls beside sipp and bare sipgo (about 5 minutes); writes bench-out/sip.json
+	$(GO) run ./sip/sipbench -out bench-out/sip.json
 
 clean: ## remove what the targets made
 	rm -rf bin bench-out demo-out

@@ -1,7 +1,7 @@
 #!/bin/sh
-# deps.sh demo|test: installs what the demo, or the tests, need beside Go, from Debian's packages. It does nothing when
-# all is there; it lists first what it will install; no recommended packages, and no service is started. Where it may
-# not install (no root, another system) it says what is missing and what follows.
+# deps.sh demo|test|bench: installs what the demo, the tests, or the benchmarks need beside Go, from Debian's packages. It
+# does nothing when all is there; it lists first what it will install; no recommended packages, and no service is
+# started. Where it may not install (no root, another system) it says what is missing and what follows.
 set -eu
 
 case "${1:-}" in
@@ -13,7 +13,8 @@ test)
   wants="$wants sipp:sip-tester baresip:baresip-core kamailio:kamailio rtpengine:rtpengine-daemon"
   wants="$wants /usr/share/doc/kamailio-tls-modules/copyright:kamailio-tls-modules"
   ;;
-*) echo "usage: deps.sh demo|test" >&2; exit 2 ;;
+bench) wants="redis-server:redis-server sipp:sip-tester taskset:util-linux" ;;
+*) echo "usage: deps.sh demo|test|bench" >&2; exit 2 ;;
 esac
 
 missing=""
@@ -55,5 +56,6 @@ if [ "$1" = demo ]; then
   echo "what follows: without redis-server the gateway keeps its state in memory only (volatile); the demo still runs"
   exit 0
 fi
-echo "what follows: the tests need them, and fail without them" >&2
+if [ "$1" = bench ]; then who=benchmarks; else who=tests; fi
+echo "what follows: the $who need them, and fail without them" >&2
 exit 1

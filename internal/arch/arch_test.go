@@ -61,7 +61,7 @@ func helper(pkg string) bool {
 	if _, layered := layers[pkg]; layered {
 		return false
 	}
-	return strings.HasPrefix(pkg, "internal/") || pkg == "tools" || pkg == "queue/queuebench"
+	return strings.HasPrefix(pkg, "internal/") || pkg == "tools" || pkg == "queue/queuebench" || pkg == "sip/sipbench"
 }
 
 type arrow struct{ from, to string }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/avanak/avanak/internal/figures"
 )
 
 func main() {
@@ -23,18 +25,15 @@ func main() {
 	}
 }
 
-// errMissed means that all was measured and something is not good enough.
-var errMissed = errors.New("a figure misses its goal")
-
 func run(ctx context.Context, n int, out string) error {
 	if n < 1 {
 		return errors.New("-n must be at least 1")
 	}
-	r := report{Commit: commit(ctx), Machine: thisMachine()}
-	for _, measure := range []func() (figure, error){
-		func() (figure, error) { return queuedBytes(ctx, n) },
-		func() (figure, error) { return doneBytes(ctx) },
-		func() (figure, error) { return durableRate(ctx) },
+	r := figures.NewReport(ctx)
+	for _, measure := range []func() (figures.Figure, error){
+		func() (figures.Figure, error) { return queuedBytes(ctx, n) },
+		func() (figures.Figure, error) { return doneBytes(ctx) },
+		func() (figures.Figure, error) { return durableRate(ctx) },
 	} {
 		f, err := measure()
 		if err != nil {
@@ -42,16 +41,11 @@ func run(ctx context.Context, n int, out string) error {
 		}
 		r.Figures = append(r.Figures, f)
 	}
-	r.print(os.Stdout)
+	r.Print(os.Stdout)
 	if out != "" {
-		if err := r.write(out); err != nil {
+		if err := r.Write(out); err != nil {
 			return err
 		}
 	}
-	for _, f := range r.Figures {
-		if !f.OK {
-			return errMissed
-		}
-	}
-	return nil
+	return r.Verdict()
 }

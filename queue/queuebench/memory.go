@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/avanak/avanak"
+	"github.com/avanak/avanak/internal/figures"
 	"github.com/avanak/avanak/queue"
 )
 
@@ -15,14 +17,14 @@ import (
 const finished = 20_000
 
 // queuedBytes measures what a recipient that waits for its first call costs.
-func queuedBytes(ctx context.Context, n int) (f figure, err error) {
-	f = figure{Name: "queue.redis_bytes_per_recipient_" + amount(n), Unit: "B", Better: lower, Goal: 32}
+func queuedBytes(ctx context.Context, n int) (f figures.Figure, err error) {
+	f = figures.Figure{Name: "queue.redis_bytes_per_recipient_" + amount(n), Unit: "B", Better: figures.Lower, Goal: 32}
 	s, err := startServer(ctx)
 	if err != nil {
 		return f, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	f, err = take(f, func() (float64, error) {
+	f, err = figures.Take(f, func() (float64, error) {
 		return s.perUnit(ctx, n, func(q *queue.Queue) error {
 			_, err := load(ctx, q, n)
 			return err
@@ -35,20 +37,20 @@ func queuedBytes(ctx context.Context, n int) (f figure, err error) {
 	if err != nil {
 		return f, err
 	}
-	f.Anchor = &anchor{Name: "hash per task and list of ids", Value: round(cost)}
-	f.Ratio = round(f.Value / f.Anchor.Value)
+	f.Anchor = &figures.Anchor{Name: "hash per task and list of ids", Value: figures.Round(cost)}
+	f.Ratio = figures.Round(f.Value / f.Anchor.Value)
 	return f, nil
 }
 
 // doneBytes measures what a recipient of a finished campaign costs, its events trimmed.
-func doneBytes(ctx context.Context) (f figure, err error) {
-	f = figure{Name: "queue.redis_bytes_per_recipient_done", Unit: "B", Better: lower, Goal: 40}
+func doneBytes(ctx context.Context) (f figures.Figure, err error) {
+	f = figures.Figure{Name: "queue.redis_bytes_per_recipient_done", Unit: "B", Better: figures.Lower, Goal: 40}
 	s, err := startServer(ctx)
 	if err != nil {
 		return f, err
 	}
 	defer func() { err = errors.Join(err, s.stop()) }()
-	return take(f, func() (float64, error) {
+	return figures.Take(f, func() (float64, error) {
 		return s.perUnit(ctx, finished, func(q *queue.Queue) error {
 			c, err := load(ctx, q, finished)
 			if err != nil {
@@ -122,4 +124,15 @@ func (s *server) taskBytes(ctx context.Context) (float64, error) {
 	}
 	after, err := s.usedMemory(ctx)
 	return float64(after-before) / tasks, err
+}
+
+// amount writes a count as figures' names hold it: 100k, 10m.
+func amount(n int) string {
+	switch {
+	case n%1_000_000 == 0:
+		return strconv.Itoa(n/1_000_000) + "m"
+	case n%1000 == 0:
+		return strconv.Itoa(n/1000) + "k"
+	}
+	return strconv.Itoa(n)
 }

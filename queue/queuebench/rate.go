@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/avanak/avanak/internal/figures"
 	"github.com/avanak/avanak/queue"
 )
 
@@ -14,8 +15,8 @@ const (
 )
 
 // durableRate measures how many recipients a second are claimed, dialled and settled with appendfsync always.
-func durableRate(ctx context.Context) (f figure, err error) {
-	f = figure{Name: "queue.durable_recipients_per_s", Unit: "1/s", Better: higher, Goal: 2000}
+func durableRate(ctx context.Context) (f figures.Figure, err error) {
+	f = figures.Figure{Name: "queue.durable_recipients_per_s", Unit: "1/s", Better: figures.Higher, Goal: 2000}
 	s, err := startServer(ctx, "--appendonly", "yes", "--appendfsync", "always")
 	if err != nil {
 		return f, err
@@ -30,7 +31,7 @@ func durableRate(ctx context.Context) (f figure, err error) {
 	if err := q.Prepare(ctx); err != nil {
 		return f, err
 	}
-	return take(f, func() (float64, error) {
+	return figures.Take(f, func() (float64, error) {
 		c, err := load(ctx, q, rated)
 		if err != nil {
 			return 0, err

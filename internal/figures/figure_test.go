@@ -1,4 +1,4 @@
-package main
+package figures
 
 import (
 	"errors"
@@ -15,14 +15,14 @@ func TestTakeJudgesTheMedian(t *testing.T) {
 		spread bool
 		ok     bool
 	}{
-		"lower, met":     {lower, []float64{10, 9, 9.994}, 9.99, false, true},
-		"lower, missed":  {lower, []float64{9, 10.1, 10.2}, 10.1, false, false},
-		"higher, met":    {higher, []float64{10, 5, 20}, 10, true, true},
-		"higher, missed": {higher, []float64{9.9, 9.8, 9.9}, 9.9, false, false},
+		"lower, met":     {Lower, []float64{10, 9, 9.994}, 9.99, false, true},
+		"lower, missed":  {Lower, []float64{9, 10.1, 10.2}, 10.1, false, false},
+		"higher, met":    {Higher, []float64{10, 5, 20}, 10, true, true},
+		"higher, missed": {Higher, []float64{9.9, 9.8, 9.9}, 9.9, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			left := tt.values
-			f, err := take(figure{Better: tt.better, Goal: 10}, func() (float64, error) {
+			f, err := Take(Figure{Better: tt.better, Goal: 10}, func() (float64, error) {
 				v := left[0]
 				left = left[1:]
 				return v, nil
@@ -36,12 +36,6 @@ func TestTakeJudgesTheMedian(t *testing.T) {
 		})
 	}
 	broken := errors.New("broken")
-	_, err := take(figure{}, func() (float64, error) { return 0, broken })
+	_, err := Take(Figure{}, func() (float64, error) { return 0, broken })
 	require.ErrorIs(t, err, broken)
-}
-
-func TestAmount(t *testing.T) {
-	for n, want := range map[int]string{7: "7", 1500: "1500", 20_000: "20k", 100_000: "100k", 10_000_000: "10m"} {
-		require.Equal(t, want, amount(n))
-	}
 }

@@ -1,4 +1,4 @@
-package main
+package figures
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// machine says where the figures were taken; what cannot be read stays empty.
-type machine struct {
+// Machine says where the figures were taken; what cannot be read stays empty.
+type Machine struct {
 	CPU    string  `json:"cpu"`
 	Cores  int     `json:"cores"`
 	Kernel string  `json:"kernel"`
@@ -18,8 +18,8 @@ type machine struct {
 	Busy   bool    `json:"busy,omitempty"`
 }
 
-func thisMachine() machine {
-	m := machine{Cores: runtime.NumCPU(), Kernel: line("/proc/sys/kernel/osrelease")}
+func thisMachine() Machine {
+	m := Machine{Cores: runtime.NumCPU(), Kernel: line("/proc/sys/kernel/osrelease")}
 	info, _ := os.ReadFile("/proc/cpuinfo") // absent on other systems
 	for l := range strings.Lines(string(info)) {
 		if name, value, ok := strings.Cut(l, ":"); ok && strings.TrimSpace(name) == "model name" {
