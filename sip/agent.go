@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emiago/sipgo"
@@ -75,6 +76,7 @@ type Agent struct {
 	self   map[Transport]hostPort // what the far end is told
 	local  map[Transport]sip.Addr // where requests leave from
 	served sync.WaitGroup         // the readers of the sockets
+	bulk   atomic.Int64           // bytes of the last INVITE that was measured, without its session description
 
 	mu    sync.Mutex
 	state agentState      // guarded by mu

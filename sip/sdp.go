@@ -40,13 +40,17 @@ func Offer(ip netip.Addr, port int, session uint64) []byte {
 	if ip.Is6() {
 		family = "IP6"
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "v=0\r\no=avanak %d 1 IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n", session, family, ip, family, ip)
-	fmt.Fprintf(&b, "m=audio %d RTP/AVP %d %d %d\r\n", port, PCMA, PCMU, Event)
-	fmt.Fprintf(&b, "a=rtpmap:%d PCMA/8000\r\na=rtpmap:%d PCMU/8000\r\n", PCMA, PCMU)
-	fmt.Fprintf(&b, "a=rtpmap:%d telephone-event/8000\r\na=fmtp:%d 0-15\r\na=ptime:20\r\na=sendrecv\r\n", Event, Event)
-	return b.Bytes()
+	b := make([]byte, 0, 300)
+	for _, part := range []string{"v=0\r\no=avanak ", strconv.FormatUint(session, 10), " 1 IN ", family, " ", ip.String(),
+		"\r\ns=-\r\nc=IN ", family, " ", ip.String(), "\r\nt=0 0\r\nm=audio ", strconv.Itoa(port), offerFormats} {
+		b = append(b, part...)
+	}
+	return b
 }
+
+// offerFormats is what our offer says of the codecs: the same for every call.
+var offerFormats = fmt.Sprintf(" RTP/AVP %[1]d %[2]d %[3]d\r\na=rtpmap:%[1]d PCMA/8000\r\na=rtpmap:%[2]d PCMU/8000\r\n"+
+	"a=rtpmap:%[3]d telephone-event/8000\r\na=fmtp:%[3]d 0-15\r\na=ptime:20\r\na=sendrecv\r\n", PCMA, PCMU, Event)
 
 // Direction is which way audio flows, as the far end names it (RFC 4566 section 6).
 type Direction string
