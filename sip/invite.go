@@ -72,7 +72,7 @@ type Result struct {
 	End        End
 	Call       *Call         // Answered only; never nil then
 	Status     int           // SIP status of the final response, 0 where none came
-	Target     string        // ip:port that the last INVITE went to, "" where none left
+	Target     string        // ip:port that the last INVITE went to, or could not be sent to; "" where none was chosen
 	Reason     string        // its reason phrase, cleaned: short, printable, long runs of digits masked
 	Cause      int           // its Q.850 cause (RFC 3326), 0 where none was given
 	RetryAfter time.Duration // what a 503 (or 404, 413, 480, 486, 500, 600, 603) asked for, 0 where it did not
@@ -148,7 +148,12 @@ func (a *Agent) Invite(ctx context.Context, inv Invite) Result {
 		}
 	}()
 	if err := l.send(ctx); err != nil {
-		return unsent(err)
+		r := unsent(err)
+		if l.hop.addr.IsValid() && errors.Is(err, errSend) {
+			r.Target = l.hop.String()
+			a.health.suspect(l.hop.addr)
+		}
+		return r
 	}
 	started = true
 	r := <-l.result

@@ -73,7 +73,7 @@ func (a *Agent) response(req *sip.Request, status int, reason string, body []byt
 	res.AppendHeader(headSupported)
 	res.AppendHeader(a.userAgent)
 	if status < 300 && (req.Method == sip.INVITE || req.Method == sip.UPDATE) {
-		res.AppendHeader(a.contact(req.Recipient.User, a.cfg.Transport))
+		res.AppendHeader(a.contact(a.cfg.Callers[0], a.cfg.Transport))
 	}
 	if len(body) > 0 {
 		kind := sdpType
