@@ -20,6 +20,7 @@ Exit codes: 0 done; 1 failed; 2 refused (usage, or input that the gateway does n
 reached; 130 interrupted.`
 
 func main() {
+	tuneCollector()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	os.Exit(run(ctx, os.Args[1:], console.Stdio(os.Getenv)))

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"sync"
@@ -58,6 +59,9 @@ type answered interface {
 // callTime bounds the set-up of a call, and its end: 64*T1 and some.
 const callTime = 40 * time.Second
 
+// gatewayGrowth is how far the gateway's heap may grow between two garbage collections, in percent of what lives.
+const gatewayGrowth = 400
+
 // play is the program as a caller.
 func play(ctx context.Context, role string, l load) error {
 	target, err := netip.ParseAddrPort(l.Target)
@@ -68,6 +72,8 @@ func play(ctx context.Context, role string, l load) error {
 	if !known {
 		return fmt.Errorf("no role %q", role)
 	}
+	// As the gateway runs (cmd/avanak/collector.go): for both callers, so that their ratio is that of their code.
+	debug.SetGCPercent(gatewayGrowth)
 	c, err := open(ctx, target)
 	if err != nil {
 		return err
