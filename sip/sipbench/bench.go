@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -66,17 +65,18 @@ func (b *bench) runRole(ctx context.Context, role string, l load, via impairment
 	if err != nil {
 		return o, err
 	}
+	defer u.kill() // where stop has not ended it
 	target := u.addr
 	if via != nil {
 		proxy, closeProxy, err := via(target)
 		if err != nil {
-			return o, errors.Join(err, u.kill())
+			return o, err
 		}
 		defer closeProxy()
 		target = proxy
 	}
 	if o.tally, err = b.child(ctx, role, target, l); err != nil {
-		return o, errors.Join(err, u.kill())
+		return o, err
 	}
 	o.callee, err = u.stop(ctx)
 	o.again = o.callee.Again
@@ -107,10 +107,11 @@ func (b *bench) runSipp(ctx context.Context, l load) (o outcome, err error) {
 	if err != nil {
 		return o, err
 	}
+	defer u.kill() // where stop has not ended it
 	begin := time.Now()
 	used, own, err := b.call(ctx, u.addr, l)
 	if err != nil {
-		return o, errors.Join(err, u.kill())
+		return o, err
 	}
 	o.CPU, o.Wall, o.Ended = used, time.Since(begin), own.Succeeded
 	if own.Failed > 0 {
@@ -125,11 +126,11 @@ func (b *bench) runSipp(ctx context.Context, l load) (o outcome, err error) {
 // perCall is the CPU of a call in µs.
 func (o outcome) perCall(calls int) float64 { return float64(o.CPU.Microseconds()) / float64(calls) }
 
-// stain says what was not clean about a run of this many calls, or "".
-func (o outcome) stain(calls int) string {
+// stain says what was not clean about a run, or "".
+func (o outcome) stain(l load) string {
 	var parts []string
-	if o.Ended < calls || o.callee.Succeeded < calls {
-		parts = append(parts, fmt.Sprintf("%d of %d calls ended well for the caller, %d for the callee", o.Ended, calls, o.callee.Succeeded))
+	if seen := o.seen(l); o.Ended < l.Calls || seen < l.Calls {
+		parts = append(parts, fmt.Sprintf("%d of %d calls ended well for the caller, %d for the callee", o.Ended, l.Calls, seen))
 	}
 	for _, fault := range slices.Sorted(maps.Keys(o.Faults)) {
 		parts = append(parts, fmt.Sprintf("%d × %s", o.Faults[fault], fault))
@@ -140,24 +141,40 @@ func (o outcome) stain(calls int) string {
 	return strings.Join(parts, ", ")
 }
 
+// seen is how many calls of the load ended well for the callee: a first load, before it, did so whole.
+func (o outcome) seen(l load) int {
+	if l.Hold {
+		return o.callee.Succeeded - l.Calls
+	}
+	return o.callee.Succeeded
+}
+
 // clean is how many of these calls are known to be good by every count: what is missing from one count may be there in
 // the other, so that the gaps add up.
 func clean(calls int, counts ...int) int {
 	known := calls
 	for _, n := range counts {
-		known -= calls - n
+		known -= max(calls-n, 0)
 	}
 	return max(known, 0)
 }
 
 // tell prints one line of a run.
 func (b *bench) tell(mode string, l load, o outcome) {
-	stain := o.stain(l.Calls)
+	stain := o.stain(l)
 	if stain == "" {
 		stain = "clean"
 	}
-	_, _ = fmt.Fprintf(b.out, "%-5s %5d calls at %4d/s: %4.0f µs CPU a call, set-up p50 %.1f p99 %.1f max %.1f ms, pace late p99 %.1f ms; %s\n",
-		mode, l.Calls, l.Rate, o.perCall(l.Calls), ms(o.P50), ms(o.P99), ms(o.Longest), ms(o.Late), stain)
+	_, _ = fmt.Fprintf(b.out, "%-5s%6d calls at %4d/s: %4.0f µs CPU a call", mode, l.Calls, l.Rate, o.perCall(l.Calls))
+	if mode != "sipp" { // which tells only its CPU
+		_, _ = fmt.Fprintf(b.out, ", %.0f allocations (%.1f kB), set-up p50 %.1f p99 %.1f max %.1f ms, pace late p99 %.1f ms",
+			float64(o.Objects)/float64(l.Calls), float64(o.Bytes)/float64(l.Calls)/1000, ms(o.P50), ms(o.P99), ms(o.Longest), ms(o.Late))
+	}
+	_, _ = fmt.Fprintf(b.out, "; %s\n", stain)
+	if o.After != nil {
+		_, _ = fmt.Fprintf(b.out, "      %d up at once; before: %s; %s after the last: %s (allowed: %d goroutines, 0 descriptors, %d bytes of heap a call more)\n",
+			o.Up, o.Before, rest, o.After, moreGoroutines, morePerCall)
+	}
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -10,22 +10,26 @@ import (
 
 func TestStainTellsWhatWasNotClean(t *testing.T) {
 	good := outcome{tally: tally{Ended: 10}, callee: counts{Succeeded: 10}}
-	require.Empty(t, good.stain(10))
+	require.Empty(t, good.stain(load{Calls: 10}))
 	again := good
 	again.again = 2
-	require.Equal(t, "2 retransmissions", again.stain(10))
+	require.Equal(t, "2 retransmissions", again.stain(load{Calls: 10}))
 	lost := good
 	lost.Ended, lost.Faults = 7, map[string]int{"bye: no answer": 1, "answer: late": 2}
-	require.Equal(t, "7 of 10 calls ended well for the caller, 10 for the callee, 2 × answer: late, 1 × bye: no answer", lost.stain(10))
+	require.Equal(t, "7 of 10 calls ended well for the caller, 10 for the callee, 2 × answer: late, 1 × bye: no answer", lost.stain(load{Calls: 10}))
 	unseen := good
 	unseen.callee.Succeeded = 9
-	require.NotEmpty(t, unseen.stain(10))
+	require.NotEmpty(t, unseen.stain(load{Calls: 10}))
+	twice := good
+	twice.callee.Succeeded = 19
+	require.Equal(t, "10 of 10 calls ended well for the caller, 9 for the callee", twice.stain(load{Calls: 10, Hold: true}))
 }
 
 func TestCleanCountsEveryGap(t *testing.T) {
 	require.Equal(t, 10, clean(10, 10, 10))
 	require.Equal(t, 7, clean(10, 9, 8))
 	require.Equal(t, 0, clean(10, 4, 4))
+	require.Equal(t, 8, clean(10, 8, 12), "a surplus fills no gap")
 }
 
 func TestLeaksAreNamed(t *testing.T) {

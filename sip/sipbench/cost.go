@@ -31,7 +31,7 @@ func (b *bench) cost(ctx context.Context, calls int) ([]figures.Figure, error) {
 				o.CPU -= start.CPU
 			}
 			used[mode] = append(used[mode], o.perCall(calls))
-			if stain := o.stain(calls); stain != "" {
+			if stain := o.stain(l); stain != "" {
 				stains = append(stains, mode+": "+stain)
 			}
 		}

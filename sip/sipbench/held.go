@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/avanak/avanak/internal/figures"
@@ -16,13 +15,11 @@ func (b *bench) held(ctx context.Context) ([]figures.Figure, error) {
 		return nil, err
 	}
 	f := figures.Figure{Name: "sip.held_calls_clean", Unit: "calls", Better: figures.Higher, Goal: 4000}
-	good := clean(l.Calls, o.Up, o.Ended, o.callee.Succeeded)
+	good := clean(l.Calls, o.Up, o.Ended, o.seen(l))
 	var notes []string
-	if stain := o.stain(l.Calls); stain != "" {
+	if stain := o.stain(l); stain != "" {
 		notes = append(notes, stain)
 	}
-	_, _ = fmt.Fprintf(b.out, "held: %d up at once; before: %s; %s after the last: %s (allowed: %d goroutines, 0 descriptors, %d bytes of heap a call more)\n",
-		o.Up, o.Before, rest, o.After, moreGoroutines, morePerCall)
 	if leak := o.Before.leaks(*o.After, l.Calls); leak != "" {
 		notes, good = append(notes, "leak of "+leak), 0
 	}

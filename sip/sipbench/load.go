@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"slices"
@@ -33,6 +34,8 @@ type tally struct {
 	Faults  map[string]int `json:"faults,omitempty"` // the others, by what went wrong
 	CPU     time.Duration  `json:"cpu"`              // from the first call to the end of the last one
 	Wall    time.Duration  `json:"wall"`             // the same
+	Objects uint64         `json:"objects"`          // allocated meanwhile
+	Bytes   uint64         `json:"bytes"`            // of these
 	Late    time.Duration  `json:"late"`             // of the pace itself, 99th percentile
 	P50     time.Duration  `json:"p50"`              // of the set-up
 	P99     time.Duration  `json:"p99"`
@@ -107,9 +110,13 @@ func (l load) measured(ctx context.Context, c caller) (t tally, err error) {
 			return t, fmt.Errorf("profile: %w", err)
 		}
 	}
+	var allocated, now runtime.MemStats
+	runtime.ReadMemStats(&allocated)
 	begin, used := time.Now(), cpu()
 	t = l.drive(ctx, c)
 	t.CPU, t.Wall = cpu()-used, time.Since(begin)
+	runtime.ReadMemStats(&now)
+	t.Objects, t.Bytes = now.Mallocs-allocated.Mallocs, now.TotalAlloc-allocated.TotalAlloc
 	if l.Profile != "" {
 		pprof.StopCPUProfile()
 	}

@@ -14,7 +14,7 @@ func (b *bench) setup(ctx context.Context) ([]figures.Figure, error) {
 	f, err := figures.Take(figures.Figure{Name: "sip.setup_p99_ms_1000cps", Unit: "ms", Better: figures.Lower, Goal: 10},
 		func() (float64, error) {
 			o, err := b.runRole(ctx, "ours", l, nil)
-			if stain := o.stain(l.Calls); stain != "" {
+			if stain := o.stain(l); stain != "" {
 				stains = append(stains, stain)
 			}
 			return ms(o.P99), err

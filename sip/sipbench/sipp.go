@@ -70,7 +70,7 @@ func (b *bench) answer(ctx context.Context, linger time.Duration) (*uas, error) 
 	script := strings.ReplaceAll(answering, "LINGER", strconv.FormatInt(linger.Milliseconds(), 10))
 	u := &uas{addr: addr, stats: filepath.Join(dir, "stats.csv"), ended: make(chan struct{})}
 	// It is stopped in order, also when we are interrupted: not CommandContext.
-	u.cmd, err = sipp(context.WithoutCancel(ctx), dir, script, b.cores[1], "-pause_msg_ign", "-p", strconv.Itoa(int(addr.Port())))
+	u.cmd, err = sipp(context.WithoutCancel(ctx), dir, script, b.cores[1], "-p", strconv.Itoa(int(addr.Port())))
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,8 @@ func (b *bench) answer(ctx context.Context, linger time.Duration) (*uas, error) 
 		u.err = u.cmd.Wait()
 	}()
 	if err := u.waitReady(ctx); err != nil {
-		return nil, errors.Join(err, u.kill())
+		u.kill()
+		return nil, err
 	}
 	return u, nil
 }
@@ -139,15 +140,15 @@ func (u *uas) stop(ctx context.Context) (counts, error) {
 	select {
 	case <-u.ended:
 	case <-ctx.Done():
-		return counts{}, errors.Join(fmt.Errorf("sipp does not end: %w", ctx.Err()), u.kill())
+		u.kill()
+		return counts{}, fmt.Errorf("sipp does not end: %w", ctx.Err())
 	}
 	return readCounts(u.stats)
 }
 
-func (u *uas) kill() error {
+func (u *uas) kill() {
 	_ = u.cmd.Process.Kill() // an error means that it has ended already
 	<-u.ended
-	return nil
 }
 
 // call runs a sipp that calls, and returns the CPU that its process used.
