@@ -88,6 +88,11 @@ func (d *dialog) newer(seq uint32) bool {
 
 // request builds an in-dialog request (section 12.2.1.1) without body.
 func (d *dialog) request(method sip.RequestMethod, seq uint32, extra ...sip.Header) *sip.Request {
+	return d.requestWith(method, seq, nil, extra...)
+}
+
+// requestWith builds one with a session description.
+func (d *dialog) requestWith(method sip.RequestMethod, seq uint32, body []byte, extra ...sip.Header) *sip.Request {
 	d.mu.Lock()
 	recipient, next := *d.target.Clone(), d.source
 	if d.known {
@@ -117,8 +122,7 @@ func (d *dialog) request(method sip.RequestMethod, seq uint32, extra ...sip.Head
 	for _, h := range extra {
 		req.AppendHeader(h)
 	}
-	req.SetBody(nil)
-	return req
+	return enclose(req, body)
 }
 
 // next is where packets for u go. A host name, another transport or a foreign scheme is not followed: what answered the

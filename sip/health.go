@@ -150,8 +150,7 @@ func (a *Agent) options(ctx context.Context, to hop) (int, error) {
 	req.AppendHeader(a.contact("ping", to.over))
 	req.AppendHeader(sip.NewHeader("Accept", "application/sdp"))
 	req.AppendHeader(a.userAgent)
-	req.SetBody(nil)
-	res, err := a.ask(ctx, req)
+	res, err := a.ask(ctx, enclose(req, nil))
 	if err != nil {
 		return 0, err
 	}

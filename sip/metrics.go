@@ -11,6 +11,7 @@ import (
 type metrics struct {
 	invites    prometheus.Counter
 	responses  *prometheus.CounterVec // class
+	byClass    [len(classes)]prometheus.Counter
 	late2xx    prometheus.Counter
 	forked2xx  prometheus.Counter
 	ackReplays prometheus.Counter
@@ -57,8 +58,8 @@ func newMetrics(reg prometheus.Registerer, trunk string) (*metrics, error) {
 		calls:      gauge("calls", "Answered calls that have not ended."),
 		legs:       gauge("legs", "INVITEs that are placed, talking, or watched for a late answer."),
 	}
-	for _, class := range classes {
-		m.responses.WithLabelValues(class)
+	for i, class := range classes {
+		m.byClass[i] = m.responses.WithLabelValues(class)
 	}
 	for _, why := range []string{"stranger", "flood"} {
 		m.dropped.WithLabelValues(why)
@@ -76,9 +77,9 @@ func newMetrics(reg prometheus.Registerer, trunk string) (*metrics, error) {
 }
 
 func (m *metrics) response(status int) {
-	class := classes[0]
+	class := 0
 	if d := status / 100; d > 0 && d < len(classes) {
-		class = classes[d]
+		class = d
 	}
-	m.responses.WithLabelValues(class).Inc()
+	m.byClass[class].Inc()
 }

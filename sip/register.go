@@ -124,8 +124,7 @@ func (r *registration) request(host string, to hop, seconds int) *sip.Request {
 	req.AppendHeader(a.contact(a.cfg.Register.User, to.over))
 	req.AppendHeader(&expires)
 	req.AppendHeader(a.userAgent)
-	req.SetBody(nil)
-	return req
+	return enclose(req, nil)
 }
 
 // granted is how long the binding holds: the expires parameter of our Contact in the 200, else its Expires header, else

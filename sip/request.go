@@ -15,21 +15,31 @@ const allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK"
 // but not offered: it makes every provisional response a round trip more.
 const supported = "timer"
 
-const maxForwards = 70
-
+// Headers that are the same in every message; sipgo does not change what it sends.
 var (
+	headForwards  = sip.MaxForwardsHeader(70)
 	sdpType       = sip.ContentTypeHeader("application/sdp")
 	headAllow     = sip.NewHeader("Allow", allow)
 	headSupported = sip.NewHeader("Supported", supported)
 )
 
-// newRequest has what every request of ours has; the body is empty.
+// newRequest has what every request of ours begins with; enclose ends it.
 func (a *Agent) newRequest(method sip.RequestMethod, to sip.Uri, via *sip.ViaHeader, next hop) *sip.Request {
 	req := sip.NewRequest(method, to)
 	req.AppendHeader(via)
-	forwards := sip.MaxForwardsHeader(maxForwards)
-	req.AppendHeader(&forwards)
+	req.AppendHeader(&headForwards)
 	a.address(req, next)
+	return req
+}
+
+// enclose puts a session description, or nothing, into a request. sipgo would look through all headers for the length.
+func enclose(req *sip.Request, body []byte) *sip.Request {
+	if len(body) > 0 {
+		req.AppendHeader(&sdpType)
+	}
+	length := sip.ContentLengthHeader(len(body)) //nolint:gosec // not negative
+	req.AppendHeader(&length)
+	req.SetBody(body)
 	return req
 }
 
@@ -63,10 +73,7 @@ func (l *leg) newInvite() (*sip.Request, error) {
 		req.AppendHeader(sip.NewHeader(h.Name, h.Value))
 	}
 	authorize(l.exchange, req, l.sdp)
-	kind := sdpType
-	req.AppendHeader(&kind)
-	req.SetBody(l.sdp)
-	return req, nil
+	return enclose(req, l.sdp), nil
 }
 
 // hopByHop builds a request that belongs to the INVITE's own transaction: same branch, Request-URI, Call-ID, CSeq number
@@ -79,8 +86,7 @@ func (l *leg) hopByHop(method sip.RequestMethod, to *sip.ToHeader) *sip.Request 
 	req.AppendHeader(sip.HeaderClone(to))
 	req.AppendHeader(sip.HeaderClone(invite.CallID()))
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: method})
-	req.SetBody(nil)
-	return req
+	return enclose(req, nil)
 }
 
 // weight counts bytes without keeping them.

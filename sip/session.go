@@ -132,14 +132,13 @@ func (s *session) due() {
 // request is a refresh: an UPDATE without a session description, or a re-INVITE with the one that we had.
 func (s *session) request(method sip.RequestMethod, interval time.Duration) *sip.Request {
 	c := s.call
-	req := c.dialog.request(method, c.dialog.count(), headSupported,
+	var body []byte
+	if method == sip.INVITE {
+		body = c.local
+	}
+	req := c.dialog.requestWith(method, c.dialog.count(), body, headSupported,
 		sip.NewHeader("Session-Expires", strconv.Itoa(int(interval/time.Second))+";refresher=uac"))
 	req.AppendHeader(c.agent.contact(c.dialog.user, c.dialog.source.over))
-	if method == sip.INVITE {
-		kind := sdpType
-		req.AppendHeader(&kind)
-		req.SetBody(c.local)
-	}
 	return req
 }
 
