@@ -143,7 +143,7 @@ func (s *scene) sharp(want map[avanak.Run]int) {
 		case avanak.EventRun:
 			run = e.Run
 			got[run]++
-		case avanak.EventIntent:
+		case avanak.EventIntent, avanak.EventLeg:
 			require.Equal(s, avanak.Running, run, "intent %s while the campaign was %s", e.CallID, run)
 		case avanak.EventClosed, avanak.EventLate, avanak.EventSkipped:
 		}
