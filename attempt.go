@@ -39,6 +39,10 @@ type Report struct {
 	Detail     string        // one line for people; never holds a number
 }
 
+// MaxLegs is the most legs of one attempt: the first, and those that follow where the one before is known dead. It bounds
+// what one recipient may cost the trunks while they fail.
+const MaxLegs = 3
+
 // Side is who ended an answered call.
 type Side string
 

@@ -32,4 +32,5 @@ type Event struct {
 	Run            Run
 	Trunk          string
 	Result         Result
+	Legs           int // of EventLeg: which one, from 2; of a close: how many the attempt had; 0 counts as 1
 }

@@ -54,8 +54,17 @@ func PartitionOf(id string) int {
 	return int(h.Sum32() % Partitions)
 }
 
-// CallID returns the SIP Call-ID of one attempt: derived from the campaign (or fast message), ordinal and attempt, so
+// CallID returns the SIP Call-ID of one attempt's first leg: derived from the campaign (or fast message), ordinal and attempt, so
 // that the carrier's log and our records join exactly, and a repeated INVITE after a crash is recognisable.
 func CallID(id string, ordinal uint32, attempt int) string {
 	return id + "-" + strconv.FormatUint(uint64(ordinal), 10) + "-" + strconv.Itoa(attempt)
+}
+
+// LegCallID returns the SIP Call-ID of one leg of an attempt: CallID for the first, which is 1, and with a suffix for each
+// further one, so that no Call-ID is used twice and all legs of an attempt are found together.
+func LegCallID(id string, ordinal uint32, attempt, leg int) string {
+	if leg <= 1 {
+		return CallID(id, ordinal, attempt)
+	}
+	return CallID(id, ordinal, attempt) + "-l" + strconv.Itoa(leg)
 }

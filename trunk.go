@@ -33,3 +33,10 @@ const PaceShare = 0.95
 func (t Trunk) Interval() time.Duration {
 	return time.Duration(float64(time.Second) / (t.CPS * PaceShare))
 }
+
+// Route is the way of one leg: its trunk, and the far ends of that trunk that earlier legs of the same attempt went to, as
+// "ip:port" (Report.Target), so that a further leg over it goes to another.
+type Route struct {
+	Trunk string
+	Tried []string
+}

@@ -20,6 +20,7 @@ type try struct {
 // history is a campaign's event stream taken apart.
 type history struct {
 	intents map[string]avanak.Event // by Call-ID
+	legs    map[string]avanak.Event // by Call-ID, from the second of an attempt on
 	closed  map[try]avanak.Event
 	late    map[try]avanak.Event
 }
@@ -28,7 +29,7 @@ type history struct {
 // once, and one that follows an unknown end is marked.
 func (s *scene) history() history {
 	s.Helper()
-	h := history{intents: map[string]avanak.Event{}, closed: map[try]avanak.Event{}, late: map[try]avanak.Event{}}
+	h := history{intents: map[string]avanak.Event{}, legs: map[string]avanak.Event{}, closed: map[try]avanak.Event{}, late: map[try]avanak.Event{}}
 	for _, e := range s.events() {
 		at := try{e.Ordinal, e.Attempt}
 		switch e.Kind {
@@ -41,6 +42,12 @@ func (s *scene) history() history {
 				require.Equal(s, before.Outcome == avanak.Uncertain, e.AfterUncertain, "mark of attempt %d of %d", e.Attempt, e.Ordinal)
 			}
 			h.intents[e.CallID] = e
+		case avanak.EventLeg:
+			require.NotContains(s, h.legs, e.CallID, "leg recorded twice")
+			require.Equal(s, avanak.LegCallID(s.id, e.Ordinal, e.Attempt, e.Legs), e.CallID)
+			require.Contains(s, h.intents, avanak.CallID(s.id, e.Ordinal, e.Attempt), "a leg without an intent")
+			require.NotContains(s, h.closed, at, "a leg of an attempt that is closed")
+			h.legs[e.CallID] = e
 		case avanak.EventClosed:
 			require.NotContains(s, h.closed, at, "closed twice")
 			require.Contains(s, h.intents, avanak.CallID(s.id, e.Ordinal, e.Attempt), "closed without an intent")
@@ -78,6 +85,9 @@ func (s *scene) judge(at client.Campaign) history {
 		require.Len(s, c.Invites, 1)
 		require.False(s, c.Invites[0].Repeat, "%s was sent twice", c.CallID)
 		intent, ok := h.intents[c.CallID]
+		if !ok {
+			intent, ok = h.legs[c.CallID]
+		}
 		require.True(s, ok, "%s has no intent", c.CallID)
 		require.False(s, intent.At.After(c.InviteAt), "intent of %s is later than its INVITE", c.CallID)
 		require.Equal(s, number(int(intent.Ordinal)), c.Number)

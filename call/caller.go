@@ -55,14 +55,14 @@ func New(lines map[string]Line, pacer *media.Pacer, clips Clips, lead time.Durat
 	return &Caller{lines: lines, pacer: pacer, clips: clips, lead: lead, log: log}, nil
 }
 
-// Place calls the intent's number over a trunk, plays the clip to whoever answers, and returns when the call is over.
+// Place calls the intent's number over a route's trunk, plays the clip to whoever answers, and returns when the call is over.
 // When ctx ends, a ringing call is cancelled and an answered one is hung up. gate is asked immediately before the INVITE
-// leaves; where it errs, nothing does.
-func (c *Caller) Place(ctx context.Context, i queue.Intent, trunk string, gate func(context.Context) error) avanak.Report {
+// leaves; where it errs, nothing does. A line has one target, so that via.Tried has no choice to make here.
+func (c *Caller) Place(ctx context.Context, i queue.Intent, via avanak.Route, gate func(context.Context) error) avanak.Report {
 	if !i.Valid() {
 		return failed(avanak.Failed, "no intent")
 	}
-	line, ok := c.lines[trunk]
+	line, ok := c.lines[via.Trunk]
 	if !ok {
 		return failed(avanak.Failed, "no such trunk")
 	}
@@ -80,7 +80,7 @@ func (c *Caller) Place(ctx context.Context, i queue.Intent, trunk string, gate f
 	}
 	session, err := c.pacer.Open(line.Ports)
 	if err != nil {
-		c.log.Warn("no media port", "call_id", i.CallID(), "trunk", trunk, "err", err)
+		c.log.Warn("no media port", "call_id", i.CallID(), "trunk", via.Trunk, "err", err)
 		return failed(avanak.Congestion, "no media port")
 	}
 	defer session.Close()

@@ -47,7 +47,7 @@ func Example() {
 	rdb := redis.NewClient(&redis.Options{Addr: mini.Addr()})
 	intent := intend(ctx, must(queue.New(queue.DefaultConfig(), rdb)))
 	gate := func(context.Context) error { return nil } // the last chance to hold the INVITE back
-	report := caller.Place(ctx, intent, "carrier", gate)
+	report := caller.Place(ctx, intent, avanak.Route{Trunk: "carrier"}, gate)
 	fmt.Println(report.Result.Outcome, report.Result.SIP, report.Result.Played)
 
 	check(agent.Close(ctx))

@@ -63,7 +63,7 @@ func TestInviteIsThatOfTheIntent(t *testing.T) {
 	r := newRig(t, siptest.Behaviour{Kind: siptest.Busy})
 	i := r.intent()
 	var asked []time.Time
-	report := r.caller.Place(t.Context(), i, "t", func(context.Context) error {
+	report := r.caller.Place(t.Context(), i, avanak.Route{Trunk: "t"}, func(context.Context) error {
 		asked = append(asked, time.Now())
 		require.Zero(t, r.farm.Counts().Datagrams, "the gate is asked before anything leaves")
 		return nil
@@ -162,7 +162,7 @@ func TestAnswerThatCrossesTheCancelIsEndedAtOnce(t *testing.T) {
 func TestSilentTrunkLeavesTheAttemptUncertain(t *testing.T) {
 	r := newRig(t, siptest.Behaviour{Kind: siptest.Silent})
 	i := r.intent()
-	report := r.caller.Place(t.Context(), i, "t", pass)
+	report := r.caller.Place(t.Context(), i, avanak.Route{Trunk: "t"}, pass)
 	require.Equal(t, avanak.Uncertain.String(), report.Result.Outcome.String())
 	require.Equal(t, avanak.ClassSilent.String(), report.Class.String())
 	require.False(t, report.Dead, "a phone may ring")
@@ -177,7 +177,7 @@ func TestEndOfContextWhileRingingCancels(t *testing.T) {
 	i := r.intent()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan avanak.Report, 1)
-	go func() { done <- r.caller.Place(ctx, i, "t", pass) }()
+	go func() { done <- r.caller.Place(ctx, i, avanak.Route{Trunk: "t"}, pass) }()
 	r.responded()
 	cancel()
 	report := <-done
@@ -194,7 +194,7 @@ func TestEndOfContextBeforeAResponseLeavesTheAttemptUncertain(t *testing.T) {
 	i := r.intent()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan avanak.Report, 1)
-	go func() { done <- r.caller.Place(ctx, i, "t", pass) }()
+	go func() { done <- r.caller.Place(ctx, i, avanak.Route{Trunk: "t"}, pass) }()
 	heard := r.seen(i.CallID(), func(siptest.Call) bool { return true })
 	cancel()
 	report := <-done
@@ -209,7 +209,7 @@ func TestEndOfContextWhileTalkingHangsUp(t *testing.T) {
 	i := r.intent()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan avanak.Report, 1)
-	go func() { done <- r.caller.Place(ctx, i, "t", pass) }()
+	go func() { done <- r.caller.Place(ctx, i, avanak.Route{Trunk: "t"}, pass) }()
 	r.seen(i.CallID(), func(c siptest.Call) bool { return c.RTP.Packets > 10 })
 	cancel()
 	report := <-done
@@ -278,7 +278,7 @@ func TestNothingIsDialled(t *testing.T) {
 			if tt.trunk != "" {
 				trunk = tt.trunk
 			}
-			report := r.caller.Place(t.Context(), i, trunk, func(context.Context) error { return tt.gate })
+			report := r.caller.Place(t.Context(), i, avanak.Route{Trunk: trunk}, func(context.Context) error { return tt.gate })
 			require.Equal(t, tt.want.String(), report.Result.Outcome.String())
 			require.Equal(t, tt.detail, report.Detail)
 			require.Equal(t, avanak.ClassUs.String(), report.Class.String(), "no word of the trunk's")

@@ -172,7 +172,7 @@ func (r *rig) intent() queue.Intent {
 func (r *rig) place(ctx context.Context) (avanak.Report, siptest.Call) {
 	r.Helper()
 	i := r.intent()
-	report := r.caller.Place(ctx, i, "t", pass)
+	report := r.caller.Place(ctx, i, avanak.Route{Trunk: "t"}, pass)
 	return report, r.ended(i.CallID())
 }
 

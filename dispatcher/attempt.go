@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/avanak/avanak"
@@ -16,39 +15,151 @@ var (
 	errSuppressed = errors.New("number was suppressed meanwhile")
 )
 
-// notSentWait is when a call is tried again that we could not place.
-const notSentWait = 10 * time.Second
-
 // recheck is how old the answer of the suppression list may be when the INVITE leaves (DESIGN I7 grants a second).
 const recheck = 500 * time.Millisecond
 
-// attempt sees one claim through: suppression, intent, call, settlement. It owns one channel of t.
-func (d *Dispatcher) attempt(ctx context.Context, t *trunk, c queue.Claim) {
-	var report avanak.Report // zero while no call was placed
-	defer func() { d.plan.freed(t, report) }()
+// attempt is one attempt on its way from its claim to its settlement.
+type attempt struct {
+	claim   queue.Claim
+	intent  queue.Intent // of the last leg that was recorded
+	legs    []leg        // those that were placed
+	dialogs int          // of them, those whose INVITE left
+	report  avanak.Report
+	open    bool // the last leg is known dead, and another may follow it
+}
+
+// leg is one INVITE dialog of an attempt, as far as the choice of the next one's way cares.
+type leg struct {
+	trunk  string
+	target string // "" where nothing left
+	class  avanak.Class
+}
+
+// attempt sees one claim through: suppression, intent, legs, settlement. It owns the permit g.
+func (d *Dispatcher) attempt(ctx context.Context, g permit, c queue.Claim) {
 	defer d.held.drop(c.Held())
-	checked := time.Now() // an answer is as old as its question
-	if !d.mayCall(ctx, c) {
+	a := &attempt{claim: c}
+	if !d.first(ctx, g, a) {
 		return
 	}
-	dialled := time.Now() // a record whose answer was lost may be as old as the first try
-	intent, err := d.dial(ctx, c)
-	if err != nil {
-		d.refused(ctx, c, err)
-		return
+	for a.open && len(a.legs) < avanak.MaxLegs && ctx.Err() == nil && d.held.keeps(c.Held()) {
+		if !d.further(ctx, a) {
+			break
+		}
 	}
-	var held error
-	report = d.caller.Place(ctx, intent, t.Name, func(ctx context.Context) error {
-		held = d.lastGate(ctx, t, c, checked, dialled)
-		return held
-	})
-	report.Trunk = t.Name
-	if errors.Is(held, errSuppressed) {
-		report.Result.Outcome = avanak.Suppressed
-	}
+	report := a.report
+	report.Legs = a.dialogs
 	report.Timeline.Accepted, report.Timeline.Taken = c.Due, c.Taken
 	d.metrics.ended(c, report)
-	d.settle(ctx, intent, report)
+	if report.Result.Outcome == avanak.Unwanted {
+		d.unwanted(ctx, a.intent)
+	}
+	d.settle(ctx, a.intent, report)
+}
+
+// first checks the claim, records the intent and places the first leg. False means that there is no intent, and that the
+// claim is taken care of.
+func (d *Dispatcher) first(ctx context.Context, g permit, a *attempt) bool {
+	var report avanak.Report // zero while no leg was placed
+	defer func() { d.plan.freed(g, report) }()
+	checked := time.Now() // an answer is as old as its question
+	if !d.mayCall(ctx, a.claim) {
+		return false
+	}
+	recorded := time.Now() // a record whose answer was lost may be as old as the first try
+	intent, err := d.record(ctx, a.claim, "dial", func() (queue.Intent, error) { return d.jobs.Dial(ctx, a.claim) })
+	if err != nil {
+		d.refused(ctx, a.claim, err)
+		return false
+	}
+	a.intent = intent
+	report = d.place(ctx, g.trunk, a, checked, recorded)
+	return true
+}
+
+// further places one more leg. It needs a permit of its own, is asked of the suppression list again, and is recorded
+// before its INVITE (DESIGN D3). False means that the attempt ends with the report that it has.
+func (d *Dispatcher) further(ctx context.Context, a *attempt) bool {
+	g, ok := d.plan.further(ctx, a.claim, a.may)
+	if !ok {
+		d.metrics.refused.WithLabelValues("no_leg").Inc()
+		return false
+	}
+	var report avanak.Report // zero while the leg was not placed
+	defer func() { d.plan.freed(g, report) }()
+	checked := time.Now()
+	suppressed, err := d.suppressed.Has(ctx, a.claim.Number)
+	switch {
+	case err != nil:
+		d.metrics.errors.WithLabelValues("suppression").Inc()
+		return false
+	case suppressed:
+		d.metrics.refused.WithLabelValues("suppressed").Inc()
+		a.report.Result.Outcome = avanak.Suppressed
+		return false
+	}
+	recorded := time.Now()
+	intent, err := d.record(ctx, a.claim, "leg", func() (queue.Intent, error) { return d.jobs.Leg(ctx, a.intent) })
+	if err != nil {
+		d.plan.post(func(now time.Time) { d.plan.refused(now, a.claim, err) })
+		return false
+	}
+	a.intent = intent
+	report = d.place(ctx, g.trunk, a, checked, recorded)
+	return true
+}
+
+// place places the leg that a.intent stands for over t, and returns its own report.
+func (d *Dispatcher) place(ctx context.Context, t *trunk, a *attempt, checked, recorded time.Time) avanak.Report {
+	var held error
+	r := d.caller.Place(ctx, a.intent, avanak.Route{Trunk: t.Name, Tried: a.tried(t.Name)}, func(ctx context.Context) error {
+		held = d.lastGate(ctx, t, a.claim, checked, recorded)
+		return held
+	})
+	r.Trunk = t.Name
+	a.ended(r, held)
+	return r
+}
+
+// ended takes in what a leg came to. The last leg whose INVITE left speaks for the attempt, with its trunk, its result and
+// its times: t2 and what follows it must be of one dialog. A leg that did not leave takes nothing from the one before it.
+func (a *attempt) ended(r avanak.Report, held error) {
+	left := !r.Timeline.Invited.IsZero() || r.Target != ""
+	if left {
+		a.dialogs++
+	}
+	if left || len(a.legs) == 0 {
+		a.report = r
+	}
+	if errors.Is(held, errSuppressed) {
+		a.report.Result.Outcome = avanak.Suppressed
+	}
+	class := classOf(r)
+	a.legs = append(a.legs, leg{trunk: r.Trunk, target: r.Target, class: class})
+	a.open = r.Dead && held == nil && (class == avanak.ClassCongestion || class == avanak.ClassFault)
+}
+
+// tried lists where the legs over a trunk went to.
+func (a *attempt) tried(trunk string) []string {
+	var targets []string
+	for _, l := range a.legs {
+		if l.trunk == trunk {
+			targets = append(targets, l.target)
+		}
+	}
+	return targets
+}
+
+// may tells whether a further leg may go over t: over another trunk, or to another far end of one that was congested. A
+// trunk that refused us would refuse us there as well.
+func (a *attempt) may(t *trunk) bool {
+	for _, l := range a.legs {
+		if l.trunk == t.Name && l.class == avanak.ClassFault {
+			return false
+		}
+	}
+	tried := a.tried(t.Name)
+	return len(tried) == 0 || t.untried(tried)
 }
 
 // mayCall is the check of suppression and emergency numbers right before the intent. It fails closed.
@@ -88,16 +199,17 @@ func (d *Dispatcher) strand(c queue.Claim) {
 	d.skip(ctx, c, avanak.Failed, "no_trunk")
 }
 
-// dial records the intent. An answer that was lost may mean that the record exists: dial is repeated (it is idempotent)
-// while its INVITE could still leave; after that the claim is left to Reap, which tells the two cases apart.
-func (d *Dispatcher) dial(ctx context.Context, c queue.Claim) (queue.Intent, error) {
+// record records an intent or a further leg. An answer that was lost may mean that the record exists: the move is repeated
+// (it is idempotent) while its INVITE could still leave; after that a claim is left to Reap, which tells the two cases
+// apart, and the record of a leg is harmless.
+func (d *Dispatcher) record(ctx context.Context, c queue.Claim, step string, move func() (queue.Intent, error)) (queue.Intent, error) {
 	begun := time.Now()
 	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		intent, err := d.jobs.Dial(ctx, c)
+		intent, err := move()
 		if !errors.Is(err, avanak.ErrUnavailable) || time.Since(begun) > d.cfg.Stale || !d.held.keeps(c.Held()) {
 			return intent, err
 		}
-		d.metrics.errors.WithLabelValues("dial").Inc()
+		d.metrics.errors.WithLabelValues(step).Inc()
 		if !sleep(ctx, min(wait, time.Second)) {
 			return queue.Intent{}, err
 		}
@@ -148,63 +260,6 @@ func (d *Dispatcher) lastGate(ctx context.Context, t *trunk, c queue.Claim, chec
 // age is how long ago t was: by the clock that no setting moves, or by the wall's where the host slept meanwhile.
 func age(t time.Time) time.Duration {
 	return max(time.Since(t), time.Now().Round(0).Sub(t.Round(0)))
-}
-
-// lastTries is how long a settlement is tried again once the drain limit is over: longer than the embedded store takes to
-// come back, shorter than an operator's patience. What stays unsettled is uncertain, and no more than that.
-const lastTries = 15 * time.Second
-
-// settle closes the attempt, as long as it takes: what rang must be recorded. Redis being away delays it; the lease
-// lasts while the heartbeats go on. calls is the context that ended calls at the drain limit.
-func (d *Dispatcher) settle(calls context.Context, i queue.Intent, r avanak.Report) {
-	// Must outlive the cancelled call; ends when Redis answers, or long after the lease is lost.
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	defer context.AfterFunc(calls, func() {
-		time.AfterFunc(lastTries, cancel)
-	})()
-	retryAt := d.retryAt(i, r)
-	for wait := 50 * time.Millisecond; ; wait *= 2 {
-		found, err := d.jobs.Settle(ctx, i, r, retryAt)
-		switch {
-		case err == nil:
-			d.metrics.settled.WithLabelValues(found.String()).Inc()
-			return
-		case !errors.Is(err, avanak.ErrUnavailable):
-			d.metrics.settled.WithLabelValues(reason(err)).Inc()
-			d.log.Error("attempt is not settled", "call_id", i.CallID(), "outcome", r.Result.Outcome.String(), "err", err)
-			return
-		}
-		d.metrics.errors.WithLabelValues("settle").Inc()
-		if !sleep(ctx, min(wait, 2*time.Second)) {
-			d.log.Error("attempt is not settled: Redis stayed away; it will be uncertain", "call_id", i.CallID(),
-				"outcome", r.Result.Outcome.String())
-			return
-		}
-	}
-}
-
-// retryAt is when the next attempt falls due by the job's policy; zero where none does. Waits are spread by a tenth, so
-// that recipients who were busy together are not called together again.
-func (d *Dispatcher) retryAt(i queue.Intent, r avanak.Report) time.Time {
-	c, o := i.Claim(), r.Result.Outcome
-	charged := c.Charged
-	if o.Charged() {
-		charged++
-	}
-	if o == avanak.Uncertain && c.Order.OnUncertain == avanak.Redial {
-		return time.Now().Add(max(c.Order.Ring, d.cfg.Redial))
-	}
-	wait, again := c.Order.Retry.Next(o, i.Attempt(), charged)
-	if r.Timeline.Invited.IsZero() && o == avanak.Congestion {
-		// Nothing left: that is our fault, and no policy of the customer's makes the recipient pay for it.
-		wait, again = max(wait, notSentWait), true
-	}
-	if !again {
-		return time.Time{}
-	}
-	wait = max(wait, min(r.RetryAfter, 5*time.Minute))
-	return time.Now().Add(wait + time.Duration(rand.Int64N(int64(wait)/10+1))) //nolint:gosec // spreading, not secrecy
 }
 
 // sleep waits, or returns false when ctx ends first.

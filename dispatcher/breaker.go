@@ -1,6 +1,8 @@
 package dispatcher
 
 import (
+	"math/rand/v2"
+	"net/http"
 	"time"
 
 	"github.com/avanak/avanak"
@@ -8,56 +10,207 @@ import (
 
 // A dead trunk must not eat a campaign: each call placed over it ends a recipient as uncertain, or uses up a try.
 const (
-	// breakAfter is how many attempts in a row the trunk must fail, without any word of a callee in between.
+	// breakAfter is how many calls in a row the trunk must fail, without any word of a callee in between.
 	breakAfter = 10
 	// breakFor is how long the trunk then rests before a single call probes it.
 	breakFor = 15 * time.Second
+	// maxRest is the longest rest that the trunk may ask for (Retry-After, RFC 3261 section 20.33).
+	maxRest = 5 * time.Minute
+	// pauseAfter is how many calls in a row the trunk must refuse us; a wrong password shows at the first.
+	pauseAfter = 5
+	// pauseFor is the first wait before a paused trunk is probed; each probe that is refused doubles it, up to maxPause.
+	pauseFor = time.Minute
+	maxPause = 15 * time.Minute
 )
 
-// breaker closes a trunk that fails and lets one call at a time find out whether it works again. It belongs to the
+// mode is what a breaker lets through.
+type mode uint8
+
+const (
+	modeFlowing mode = iota // calls go
+	modeResting             // none until a time, then one at a time
+	modePaused              // the same, and only a callee's word ends it
+)
+
+// breaker closes a trunk that fails, or refuses us, and lets one call at a time find out whether it works again. Only that
+// call's end counts then: those that were on their way when it closed say what was, not what is. It belongs to the
 // planner's goroutine.
 type breaker struct {
-	faults  int       // in a row
-	until   time.Time // no call before it, once faults has reached breakAfter
-	probing bool      // a call is finding out
+	mode    mode
+	asked   bool          // it rests because it asked to, and for no other reason: no probe is needed
+	failed  int           // calls that the trunk could not carry or said nothing to, in a row
+	refused int           // calls in which the trunk refused us, in a row
+	since   time.Time     // when the row began: what a callee said before it is no news
+	until   time.Time     // no call before it, unless calls flow
+	pause   time.Duration // the last wait of a paused trunk
+	probing bool          // a call is finding out
 }
 
-// open tells whether the trunk is closed for calls, and for how much longer at least.
-func (b *breaker) open(now time.Time) (time.Duration, bool) {
+// closed tells whether the trunk is closed for calls, and for how much longer at least.
+func (b *breaker) closed(now time.Time) (time.Duration, bool) {
 	switch {
-	case b.faults < breakAfter:
+	case b.mode == modeFlowing:
 		return 0, false
-	case now.Before(b.until):
-		return b.until.Sub(now), true
 	case b.probing:
 		return idle, true // the end of the probe wakes the planner
+	case now.Before(b.until):
+		return b.until.Sub(now), true
 	}
 	return 0, false
 }
 
-// took notes that a call goes over the trunk.
-func (b *breaker) took() { b.probing = b.faults >= breakAfter }
-
-// ended takes in how a call ended, and tells whether the trunk's state changed.
-func (b *breaker) ended(now time.Time, r avanak.Report) (changed bool) {
-	was := b.faults >= breakAfter
-	b.probing = false // also where nothing left: the next call finds out instead
-	switch {
-	case trunkFault(r):
-		b.faults++
-	case r.Timeline.Invited.IsZero():
-		return false // nothing left: says nothing about the trunk
-	default:
-		b.faults = 0
+// lapse ends a rest that the trunk measured out itself, and tells whether it did: it said when it wants calls again.
+func (b *breaker) lapse(now time.Time) bool {
+	if !b.asked || now.Before(b.until) {
+		return false
 	}
-	if b.faults >= breakAfter {
-		b.until = now.Add(max(breakFor, min(r.RetryAfter, 5*time.Minute)))
-	}
-	return was != (b.faults >= breakAfter)
+	b.mode, b.asked = modeFlowing, false // the row goes on: if it does not want them, it will not be long
+	return true
 }
 
-// trunkFault tells whether an INVITE left and the trunk, not the callee, failed it.
-func trunkFault(r avanak.Report) bool {
-	o := r.Result.Outcome
-	return !r.Timeline.Invited.IsZero() && (o == avanak.Congestion || o == avanak.TrunkFault || o == avanak.Uncertain)
+// took notes that a call goes over the trunk, and tells whether it is a probe.
+func (b *breaker) took() bool {
+	b.probing = b.mode != modeFlowing
+	return b.probing
+}
+
+// ended takes in how a call ended, and says why the breaker changed, where it did.
+func (b *breaker) ended(now time.Time, probe bool, r avanak.Report) (why string) {
+	if probe {
+		b.probing = false
+	}
+	class := classOf(r)
+	switch {
+	case class.Callee():
+		return b.spoke(probe, r)
+	case class == avanak.ClassFault:
+		return b.fault(now, probe, r)
+	case class == avanak.ClassCongestion, class == avanak.ClassSilent:
+		return b.fail(now, probe, class, r)
+	case probe:
+		return whyProbeUnused
+	}
+	return ""
+}
+
+// spoke takes in a callee's word: the trunk works, as far as the word is news.
+func (b *breaker) spoke(probe bool, r avanak.Report) string {
+	if b.mode != modeFlowing {
+		if !probe {
+			return ""
+		}
+		*b = breaker{}
+		return whyWorks
+	}
+	said := r.Timeline.Answered
+	if said.IsZero() {
+		said = r.Timeline.Ended
+	}
+	if said.IsZero() || !said.Before(b.since) {
+		*b = breaker{}
+	}
+	return ""
+}
+
+// fail takes in a call that the trunk could not carry. Retry-After closes the whole trunk, whichever of its targets said
+// so: the one word of a carrier that is known to be about load is heeded too much rather than too little.
+func (b *breaker) fail(now time.Time, probe bool, class avanak.Class, r avanak.Report) string {
+	b.count(now, &b.failed)
+	asked := time.Duration(0)
+	if class == avanak.ClassCongestion {
+		asked = min(r.RetryAfter, maxRest)
+	}
+	switch {
+	case b.mode == modePaused && probe: // what it refused us for is not known to be mended
+		b.rest(now, max(b.pause, asked))
+		return whyProbeFailed
+	case b.mode == modePaused:
+		return ""
+	case probe:
+		b.rest(now, max(breakFor, asked))
+		return whyProbeFailed
+	case b.failed >= breakAfter && (b.mode == modeFlowing || b.asked):
+		b.mode, b.asked = modeResting, false
+		b.rest(now, max(breakFor, asked))
+		return whyFailures
+	case asked > 0:
+		b.asked = b.asked || b.mode == modeFlowing
+		b.mode = modeResting
+		b.rest(now, asked)
+		return whyRetryAfter
+	}
+	return ""
+}
+
+// fault takes in a call in which the trunk refused us. Our settings do not mend themselves: probes are rare.
+func (b *breaker) fault(now time.Time, probe bool, r avanak.Report) string {
+	b.count(now, &b.refused)
+	why, enough := whyRefused, b.refused >= pauseAfter
+	if s := r.Result.SIP; s == http.StatusUnauthorized || s == http.StatusProxyAuthRequired { // SIP's mean the same
+		why, enough = whyUnauthorised, true
+	}
+	switch {
+	case b.mode == modePaused && probe:
+		b.pause = min(2*b.pause, maxPause)
+		b.rest(now, b.pause)
+		return whyProbeFailed
+	case b.mode == modePaused:
+		return ""
+	case enough:
+		b.mode, b.asked, b.pause = modePaused, false, pauseFor
+		b.rest(now, b.pause)
+		return why
+	case probe:
+		b.rest(now, breakFor)
+		return whyProbeFailed
+	}
+	return ""
+}
+
+// count counts a call in a row that it may begin.
+func (b *breaker) count(now time.Time, row *int) {
+	if b.failed+b.refused == 0 {
+		b.since = now
+	}
+	*row++
+}
+
+// rest closes the trunk for d and up to a tenth more, so that those who share a carrier do not come back together. It
+// never shortens a rest.
+func (b *breaker) rest(now time.Time, d time.Duration) {
+	until := now.Add(d + time.Duration(rand.Int64N(int64(d)/10+1))) //nolint:gosec // spreading, not secrecy
+	if until.After(b.until) {
+		b.until = until
+	}
+}
+
+// classOf returns what the end of a leg says, and about whom. A report without a class is judged by its outcome, if
+// anything left at all.
+func classOf(r avanak.Report) avanak.Class {
+	if r.Class != avanak.NoClass {
+		return r.Class
+	}
+	if r.Timeline.Invited.IsZero() {
+		return avanak.ClassUs
+	}
+	switch r.Result.Outcome {
+	case avanak.Completed, avanak.Partial:
+		return avanak.ClassAnswered
+	case avanak.Busy, avanak.NoAnswer:
+		return avanak.ClassAway
+	case avanak.Rejected:
+		return avanak.ClassRefused
+	case avanak.Unwanted:
+		return avanak.ClassUnwanted
+	case avanak.InvalidNumber:
+		return avanak.ClassNumber
+	case avanak.Congestion:
+		return avanak.ClassCongestion
+	case avanak.Uncertain:
+		return avanak.ClassSilent
+	case avanak.TrunkFault:
+		return avanak.ClassFault
+	case avanak.NoOutcome, avanak.Failed, avanak.Aborted, avanak.Suppressed, avanak.Expired:
+	}
+	return avanak.ClassUs
 }

@@ -29,6 +29,9 @@ type Config struct {
 	Drain time.Duration
 	// KeepEvents is how long the event stream reaches back.
 	KeepEvents time.Duration
+	// OnTransition is told of every change of a trunk's state, in order. The planner calls it: it must return at once. It
+	// may be nil.
+	OnTransition func(Transition)
 }
 
 // DefaultConfig returns settings that fit the queue's defaults.

@@ -31,6 +31,7 @@ type FastLane interface {
 // Ledger is where an attempt's steps are recorded.
 type Ledger interface {
 	Dial(ctx context.Context, c queue.Claim) (queue.Intent, error)
+	Leg(ctx context.Context, i queue.Intent) (queue.Intent, error)
 	Settle(ctx context.Context, i queue.Intent, r avanak.Report, retryAt time.Time) (queue.Settled, error)
 	Skip(ctx context.Context, c queue.Claim, o avanak.Outcome) error
 	Release(ctx context.Context, claims ...queue.Claim) error
@@ -53,15 +54,17 @@ type Jobs interface {
 	Keeper
 }
 
-// Suppressions answers whether a number must not be called. An error means that nobody knows, and so: no call.
+// Suppressions answers whether a number must not be called; an error means that nobody knows, and so: no call. It takes in
+// the numbers of callees who say that they want no more calls.
 type Suppressions interface {
 	Has(ctx context.Context, n avanak.Number) (bool, error)
+	Add(ctx context.Context, numbers ...avanak.Number) error
 }
 
-// Caller places one call over a trunk and returns when it is over. gate is asked immediately before each INVITE; where
+// Caller places one leg over a trunk and returns when it is over. gate is asked immediately before each INVITE; where
 // it errs, that INVITE does not leave. Place must not return while a leg could still be answered that nobody owns.
 type Caller interface {
-	Place(ctx context.Context, i queue.Intent, trunk string, gate func(context.Context) error) avanak.Report
+	Place(ctx context.Context, i queue.Intent, via avanak.Route, gate func(context.Context) error) avanak.Report
 }
 
 // Dispatcher runs the lanes of one node.
@@ -108,9 +111,7 @@ func New(cfg Config, trunks []avanak.Trunk, jobs Jobs, s Suppressions, c Caller,
 		}
 		seen[t.Name] = true
 		d.trunks = append(d.trunks, newTrunk(t))
-		d.metrics.channels.WithLabelValues(t.Name).Set(float64(t.Channels))
-		d.metrics.inFlight.WithLabelValues(t.Name).Set(0)
-		d.metrics.open.WithLabelValues(t.Name).Set(0)
+		d.metrics.trunk(t)
 	}
 	d.plan = newPlanner(d)
 	return d, nil
@@ -140,6 +141,8 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	d.awaitCalls(endCalls)
 	endUpkeep()
 	keepers.Wait()
+	d.plan.read(time.Now()) // the last calls' ends: every channel is accounted for
+	d.fetch.Wait()
 	return nil
 }
 
@@ -156,7 +159,7 @@ func (d *Dispatcher) awaitCalls(endCalls context.CancelFunc) {
 		d.log.Warn("drain limit reached: running calls are ended", "drain", d.cfg.Drain)
 		endCalls()
 	}
-	<-over // bounded: a call ends within its BYE's or CANCEL's time, its settlement within lastTries
+	<-over // bounded: a call ends within its BYE's or CANCEL's time, its settlement within lastTries (twice that where its number must be suppressed first)
 }
 
 // release gives claims back; what cannot be given back now returns by itself when its lease ends.

@@ -312,6 +312,8 @@ func TestSlowSuppressionAnswerIsNotTrusted(t *testing.T) {
 // slowList says no, late.
 type slowList struct{}
 
+func (slowList) Add(context.Context, ...avanak.Number) error { return nil }
+
 func (slowList) Has(ctx context.Context, _ avanak.Number) (bool, error) {
 	sleep(ctx, recheck+50*time.Millisecond)
 	return false, nil

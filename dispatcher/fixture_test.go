@@ -25,12 +25,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type placed struct {
 	intent queue.Intent
 	trunk  string
+	tried  []string
 	at     time.Time
 }
 
 // carrier stands for call, sip and the far end: it asks the gate, and ends each call as the test says.
 type carrier struct {
 	answer func(ctx context.Context, i queue.Intent) avanak.Outcome
+	reply  func(ctx context.Context, i queue.Intent, via avanak.Route) avanak.Report // goes before answer
 
 	mu     sync.Mutex
 	placed []placed // guarded by mu
@@ -38,7 +40,7 @@ type carrier struct {
 	most   atomic.Int64
 }
 
-func (c *carrier) Place(ctx context.Context, i queue.Intent, trunk string, gate func(context.Context) error) avanak.Report {
+func (c *carrier) Place(ctx context.Context, i queue.Intent, via avanak.Route, gate func(context.Context) error) avanak.Report {
 	n := c.live.Add(1)
 	defer c.live.Add(-1)
 	for m := c.most.Load(); n > m && !c.most.CompareAndSwap(m, n); m = c.most.Load() {
@@ -47,8 +49,11 @@ func (c *carrier) Place(ctx context.Context, i queue.Intent, trunk string, gate 
 		return avanak.Report{Result: avanak.Result{Outcome: avanak.Congestion}, Detail: "not sent"}
 	}
 	c.mu.Lock()
-	c.placed = append(c.placed, placed{i, trunk, time.Now()})
+	c.placed = append(c.placed, placed{i, via.Trunk, via.Tried, time.Now()})
 	c.mu.Unlock()
+	if c.reply != nil {
+		return c.reply(ctx, i, via)
+	}
 	outcome := avanak.Completed
 	if c.answer != nil {
 		outcome = c.answer(ctx, i)
@@ -67,12 +72,29 @@ type list struct {
 	mu         sync.Mutex
 	suppressed map[avanak.Number]bool
 	fault      error
+	asked      int // how often the list was to take numbers in
 }
 
 func (l *list) Has(_ context.Context, n avanak.Number) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.suppressed[n], l.fault
+}
+
+func (l *list) Add(_ context.Context, numbers ...avanak.Number) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asked++
+	for _, n := range numbers {
+		l.suppressed[n] = l.suppressed[n] || l.fault == nil
+	}
+	return l.fault
+}
+
+func (l *list) additions() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.asked
 }
 
 func (l *list) set(fault error, numbers ...avanak.Number) {
@@ -132,10 +154,22 @@ func (r *rig) run() {
 				require.NoError(r.t, err)
 			case <-time.After(time.Minute):
 				r.t.Error("Run did not return")
+				return
 			}
+			requireIdle(r.t, r.d)
 		})
 	}
 	r.t.Cleanup(r.stop)
+}
+
+// requireIdle tells that a dispatcher whose Run has returned has taken back whatever it gave out.
+func requireIdle(t *testing.T, d *Dispatcher) {
+	t.Helper()
+	for _, trunk := range d.trunks {
+		require.Zero(t, trunk.inUse, "channels of %s", trunk.Name)
+		require.False(t, trunk.breaker.probing, "the probe of %s", trunk.Name)
+	}
+	require.Empty(t, d.plan.legs, "requests for legs")
 }
 
 func number(i int) avanak.Number { return avanak.Number(98_912_000_0000 + i) }

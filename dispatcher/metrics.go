@@ -10,13 +10,18 @@ import (
 )
 
 type metrics struct {
-	attempts *prometheus.CounterVec   // lane, outcome
-	refused  *prometheus.CounterVec   // reason: why a claim was not dialled
-	settled  *prometheus.CounterVec   // kind
-	reaped   *prometheus.CounterVec   // stage
-	inFlight *prometheus.GaugeVec     // trunk
-	channels *prometheus.GaugeVec     // trunk
-	open     *prometheus.GaugeVec     // trunk
+	attempts *prometheus.CounterVec // lane, outcome
+	refused  *prometheus.CounterVec // reason: why a claim was not dialled
+	settled  *prometheus.CounterVec // kind
+	reaped   *prometheus.CounterVec // stage
+	inFlight *prometheus.GaugeVec   // trunk
+	channels *prometheus.GaugeVec   // trunk
+	state    *prometheus.GaugeVec   // trunk, state: 1 for the one that it is in
+	rate     *prometheus.GaugeVec   // trunk
+	moves    *prometheus.CounterVec // trunk, to
+	legs     *prometheus.CounterVec // trunk, class
+	unheeded prometheus.Counter     // health of trunks that are not ours
+	unwanted prometheus.Counter
 	wait     *prometheus.HistogramVec // lane: accepted (or due) to INVITE
 	ring     prometheus.Histogram     // INVITE to answer
 	audio    prometheus.Histogram     // answer to first RTP
@@ -40,8 +45,18 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Channels in use, by trunk."}, []string{"trunk"}),
 		channels: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "avanak_dispatcher_channels",
 			Help: "Channels that the trunk has."}, []string{"trunk"}),
-		open: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "avanak_dispatcher_trunk_failing",
-			Help: "1 while calls over the trunk fail in a row and only probes are placed."}, []string{"trunk"}),
+		state: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "avanak_trunk_state",
+			Help: "1 for the state that the trunk is in: up, resting, probing, paused or down."}, []string{"trunk", "state"}),
+		rate: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "avanak_trunk_rate_cps",
+			Help: "Calls a second at which we aim over the trunk; 0 while no calls go over it."}, []string{"trunk"}),
+		moves: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "avanak_trunk_transitions_total",
+			Help: "Changes of a trunk's state, by the new one."}, []string{"trunk", "to"}),
+		legs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "avanak_dispatcher_legs_total",
+			Help: "Legs that ended, by trunk and by what their end says about whom."}, []string{"trunk", "class"}),
+		unheeded: prometheus.NewCounter(prometheus.CounterOpts{Name: "avanak_trunk_health_ignored_total",
+			Help: "Reports of the health of trunks that this node does not have."}),
+		unwanted: prometheus.NewCounter(prometheus.CounterOpts{Name: "avanak_dispatcher_unwanted_total",
+			Help: "Callees who want no more calls of this kind (607, 608); their numbers are suppressed."}),
 		wait: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "avanak_dispatcher_invite_wait_seconds",
 			Help: "Accepted, or due again, to INVITE on the wire, by lane (bulk: retries only).", Buckets: edges}, []string{"lane"}),
 		ring: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "avanak_dispatcher_ring_seconds",
@@ -53,9 +68,24 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "avanak_dispatcher_store_errors_total",
 			Help: "Steps that Redis did not serve, by step."}, []string{"step"}),
 	}
-	reg.MustRegister(m.attempts, m.refused, m.settled, m.reaped, m.inFlight, m.channels, m.open, m.wait, m.ring, m.audio,
-		m.latency, m.errors)
+	reg.MustRegister(m.attempts, m.refused, m.settled, m.reaped, m.inFlight, m.channels, m.state, m.rate, m.moves, m.legs,
+		m.unheeded, m.unwanted, m.wait, m.ring, m.audio, m.latency, m.errors)
 	return m
+}
+
+// trunk shows all series of a trunk from the start.
+func (m *metrics) trunk(t avanak.Trunk) {
+	m.channels.WithLabelValues(t.Name).Set(float64(t.Channels))
+	m.inFlight.WithLabelValues(t.Name).Set(0)
+	m.rate.WithLabelValues(t.Name).Set(t.CPS * avanak.PaceShare)
+	for _, s := range states {
+		m.state.WithLabelValues(t.Name, string(s)).Set(0)
+		m.moves.WithLabelValues(t.Name, string(s))
+	}
+	m.state.WithLabelValues(t.Name, string(up)).Set(1)
+	for _, c := range avanak.Classes() {
+		m.legs.WithLabelValues(t.Name, c.String())
+	}
 }
 
 func (m *metrics) ended(c queue.Claim, r avanak.Report) {

@@ -24,6 +24,7 @@ type planner struct {
 	mu     sync.Mutex
 	inbox  []func(now time.Time) // news from other goroutines, run by the planner; guarded by mu
 	signal chan struct{}
+	over   chan struct{} // closed when run ends: nothing is permitted any more
 
 	// ----
 	fast     []queue.Claim
@@ -32,6 +33,7 @@ type planner struct {
 	feeds    map[string]*feed
 	order    []string // feeds, in the order of their turns
 	looking  bool
+	legs     []*request      // attempts in progress that wait for a permit for a further leg
 	context  context.Context //nolint:containedctx // of run, for the goroutines that it starts
 }
 
@@ -44,7 +46,7 @@ type feed struct {
 }
 
 func newPlanner(d *Dispatcher) *planner {
-	return &planner{d: d, signal: make(chan struct{}, 1), fetching: make(map[int]bool), wanted: make(map[int]bool),
+	return &planner{d: d, signal: make(chan struct{}, 1), over: make(chan struct{}), fetching: make(map[int]bool), wanted: make(map[int]bool),
 		feeds: make(map[string]*feed)}
 }
 
@@ -88,6 +90,7 @@ func (p *planner) woken(partition int) {
 
 // run plans until ctx ends and returns the claims that are left. Attempts run under calls.
 func (p *planner) run(ctx, calls context.Context) []queue.Claim {
+	defer close(p.over)
 	p.context = ctx
 	look := time.NewTicker(p.d.cfg.Look)
 	defer look.Stop()
@@ -105,54 +108,85 @@ func (p *planner) run(ctx, calls context.Context) []queue.Claim {
 		}
 		now := time.Now()
 		p.read(now)
-		wait := p.step(now, func(t *trunk, c queue.Claim) {
-			p.d.calls.Go(func() { p.d.attempt(calls, t, c) })
+		wait := p.step(now, func(g permit, c queue.Claim) {
+			p.d.calls.Go(func() { p.d.attempt(calls, g, c) })
 		})
 		p.prefetch(now)
 		timer.Reset(wait)
 	}
 }
 
-// step starts every attempt that may start now and returns how long until the next one may.
-func (p *planner) step(now time.Time, start func(*trunk, queue.Claim)) time.Duration {
+// step starts every leg that may start now and returns how long until the next one may.
+func (p *planner) step(now time.Time, start func(permit, queue.Claim)) time.Duration {
+	for _, t := range p.d.trunks {
+		p.follow(now, t)
+	}
 	for {
-		if len(p.fast) == 0 && p.bulkClaims() == 0 {
+		if len(p.legs) == 0 && len(p.fast) == 0 && p.bulkClaims() == 0 {
 			return idle
 		}
 		if p.d.overloaded() {
 			p.d.metrics.refused.WithLabelValues("machine_busy").Inc()
 			return busyWait
 		}
-		claim, t, wait := p.next(now)
-		if t == nil {
+		next, wait := p.next(now)
+		switch {
+		case next.trunk == nil:
 			return wait
+		case next.leg != nil:
+			next.leg.granted <- p.take(now, next.trunk)
+		default:
+			start(p.take(now, next.trunk), next.claim)
 		}
-		t.bucket.AllowN(now, 1)
-		t.inUse++
-		t.broken.took()
-		p.d.metrics.inFlight.WithLabelValues(t.Name).Inc()
-		start(t, claim)
 	}
 }
 
-// next picks the claim that goes now with its trunk, or says how long until one may. Fast messages have strict
-// priority: they are asked first, so that a token goes to a campaign only when no message could use it.
-func (p *planner) next(now time.Time) (queue.Claim, *trunk, time.Duration) {
-	wait := idle
+// turn is what goes next, and over which trunk: a claim's first leg, or a further leg of an attempt in progress.
+type turn struct {
+	trunk *trunk
+	claim queue.Claim
+	leg   *request
+}
+
+// next picks what goes now, or says how long until something may. Fast messages have strict priority: they are asked
+// first, so that a token goes to a campaign only when no message could use it. Within a lane, further legs go before
+// claims: somebody has begun to be called.
+func (p *planner) next(now time.Time) (turn, time.Duration) {
+	fast, wait := p.nextFast(now)
+	if fast.trunk != nil {
+		return fast, 0
+	}
+	bulk, w := p.nextBulk(now)
+	return bulk, min(wait, w)
+}
+
+func (p *planner) nextFast(now time.Time) (turn, time.Duration) {
+	next, wait := p.nextLeg(now, avanak.Fast)
+	if next.trunk != nil {
+		return next, 0
+	}
 	for i, c := range p.fast {
-		t, w := p.route(now, c)
+		t, w := p.route(now, c, anyTrunk)
 		if t != nil {
 			p.fast = slices.Delete(p.fast, i, i+1)
-			return c, t, 0
+			return turn{trunk: t, claim: c}, 0
 		}
 		wait = min(wait, w)
 	}
-	for turn, id := range p.order {
+	return turn{}, wait
+}
+
+func (p *planner) nextBulk(now time.Time) (turn, time.Duration) {
+	next, wait := p.nextLeg(now, avanak.Bulk)
+	if next.trunk != nil {
+		return next, 0
+	}
+	for i, id := range p.order {
 		f := p.feeds[id]
 		if len(f.claims) == 0 {
 			continue
 		}
-		t, w := p.route(now, f.claims[0])
+		t, w := p.route(now, f.claims[0], anyTrunk)
 		if t == nil {
 			wait = min(wait, w)
 			continue
@@ -160,11 +194,14 @@ func (p *planner) next(now time.Time) (queue.Claim, *trunk, time.Duration) {
 		c := f.claims[0]
 		f.claims = f.claims[1:]
 		// The campaign that had its turn goes to the end of the line.
-		p.order = append(slices.Delete(p.order, turn, turn+1), id)
-		return c, t, 0
+		p.order = append(slices.Delete(p.order, i, i+1), id)
+		return turn{trunk: t, claim: c}, 0
 	}
-	return queue.Claim{}, nil, wait
+	return turn{}, wait
 }
+
+// anyTrunk is the choice of a first leg.
+func anyTrunk(*trunk) bool { return true }
 
 // carries tells whether a trunk may carry this call at all: test calls stay on the sandbox, real ones off it.
 func (p *planner) carries(t *trunk, c queue.Claim) bool { return t.Sandbox == c.Order.Sandbox }
@@ -174,11 +211,15 @@ func (p *planner) carried(c queue.Claim) bool {
 	return slices.ContainsFunc(p.d.trunks, func(t *trunk) bool { return p.carries(t, c) })
 }
 
-// route finds a trunk that may carry the call now, or says how long until one may.
-func (p *planner) route(now time.Time, c queue.Claim) (*trunk, time.Duration) {
-	wait := idle
+// route finds a trunk that may carry the call now, or says how long until one may. may is asked first.
+func (p *planner) route(now time.Time, c queue.Claim, may func(*trunk) bool) (*trunk, time.Duration) {
+	wait, down := idle, false
 	for _, t := range p.d.trunks {
-		if !p.carries(t, c) || t.full() {
+		if !p.carries(t, c) || !may(t) {
+			continue
+		}
+		down = down || t.down()
+		if t.full() {
 			continue
 		}
 		w := t.ready(now)
@@ -186,6 +227,9 @@ func (p *planner) route(now time.Time, c queue.Claim) (*trunk, time.Duration) {
 			return t, 0
 		}
 		wait = min(wait, w)
+	}
+	if down && wait == idle { // no other trunk will have it any sooner
+		p.d.metrics.refused.WithLabelValues("trunk_down").Inc()
 	}
 	return nil, wait
 }
@@ -213,19 +257,6 @@ func (p *planner) holding() []queue.Claim {
 func (p *planner) leftovers() []queue.Claim {
 	p.read(time.Now())
 	return p.holding()
-}
-
-// freed takes a channel back, with how its call ended.
-func (p *planner) freed(t *trunk, r avanak.Report) {
-	p.post(func(now time.Time) {
-		t.inUse--
-		p.d.metrics.inFlight.WithLabelValues(t.Name).Dec()
-		if t.broken.ended(now, r) {
-			open := t.broken.faults >= breakAfter
-			p.d.metrics.open.WithLabelValues(t.Name).Set(map[bool]float64{true: 1}[open])
-			p.d.log.Warn("trunk state changed", "trunk", t.Name, "failing", open, "outcome", r.Result.Outcome.String())
-		}
-	})
 }
 
 // note counts why claims could not be had or dialled, by a fixed set of reasons.

@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"fmt"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -21,9 +22,10 @@ type bench struct {
 }
 
 type start struct {
-	at    time.Time
-	trunk string
-	claim queue.Claim
+	at     time.Time
+	trunk  string
+	claim  queue.Claim
+	permit permit
 }
 
 func newBench(t *testing.T, trunks ...avanak.Trunk) *bench {
@@ -47,8 +49,8 @@ func (b *bench) feed(id string, n int, sandbox bool) {
 func (b *bench) run(d time.Duration) {
 	end := time.Now().Add(d)
 	for time.Now().Before(end) {
-		wait := b.step(time.Now(), func(t *trunk, c queue.Claim) {
-			b.started = append(b.started, start{time.Now(), t.Name, c})
+		wait := b.step(time.Now(), func(g permit, c queue.Claim) {
+			b.started = append(b.started, start{time.Now(), g.trunk.Name, c, g})
 		})
 		time.Sleep(min(max(wait, time.Microsecond), time.Until(end)))
 	}
@@ -73,7 +75,7 @@ func TestPlannerHoldsChannels(t *testing.T) {
 		b.feed("c1", 100, false)
 		b.run(5 * time.Second)
 		require.Len(t, b.started, 7)
-		b.freed(b.d.trunks[0], avanak.Report{})
+		b.freed(b.started[0].permit, avanak.Report{})
 		b.read(time.Now())
 		b.run(time.Second)
 		require.Len(t, b.started, 8, "a freed channel is used once")
@@ -91,6 +93,27 @@ func TestPlannerServesFastFirst(t *testing.T) {
 		require.Equal(t, "m1", b.started[before].claim.Job)
 		require.Equal(t, "m2", b.started[before+1].claim.Job)
 		require.Equal(t, "c1", b.started[before+2].claim.Job)
+	})
+}
+
+func TestPlannerServesLegsFirstWithinTheirLane(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, avanak.Trunk{Name: "a", CPS: 10, Channels: 100})
+		b.feed("c1", 1, false)
+		b.fast = append(b.fast, queue.Claim{Lane: avanak.Fast, Job: "m1"})
+		leg := func(lane avanak.Lane) *request {
+			return &request{claim: queue.Claim{Lane: lane}, may: anyTrunk, granted: make(chan permit, 1)}
+		}
+		bulk, fast := leg(avanak.Bulk), leg(avanak.Fast)
+		b.legs = append(b.legs, bulk, fast)
+		var order []string
+		for range 4 {
+			b.run(100 * time.Millisecond) // a token each
+			order = append(order, fmt.Sprint(len(fast.granted), len(bulk.granted), len(b.started)))
+		}
+		require.Equal(t, []string{"1 0 0", "1 0 1", "1 1 1", "1 1 2"}, order)
+		require.Equal(t, "m1", b.started[0].claim.Job)
+		require.Equal(t, 4, b.d.trunks[0].inUse, "legs take channels and tokens as first calls do")
 	})
 }
 

@@ -76,20 +76,8 @@ func (q *Queue) Dial(ctx context.Context, c Claim) (Intent, error) {
 	if err != nil {
 		return Intent{}, err
 	}
-	switch code {
-	case 1:
-	case -2:
-		return Intent{}, ErrPaused
-	case -3:
-		return Intent{}, ErrCancelled
-	case -4:
-		return Intent{}, ErrWindowClosed
-	case -5:
-		return Intent{}, ErrExhausted
-	case -6:
-		return Intent{}, ErrExpired
-	default:
-		return Intent{}, ErrFenced
+	if err := refusal(code); err != nil {
+		return Intent{}, err
 	}
 	if len(rest) != 2 {
 		return Intent{}, fmt.Errorf("queue dial: reply of %d fields", len(rest))
@@ -99,7 +87,26 @@ func (q *Queue) Dial(ctx context.Context, c Claim) (Intent, error) {
 	if err := errors.Join(err1, err2); err != nil || attempt < 1 {
 		return Intent{}, fmt.Errorf("queue dial: malformed reply: %w", err)
 	}
-	return Intent{claim: c, attempt: int(attempt), afterUncertain: after == 1}, nil
+	return Intent{claim: c, attempt: int(attempt), afterUncertain: after == 1, leg: 1}, nil
+}
+
+// refusal is what a code of dial and leg means; nil where it is the OK.
+func refusal(code int) error {
+	switch code {
+	case 1:
+		return nil
+	case -2:
+		return ErrPaused
+	case -3:
+		return ErrCancelled
+	case -4:
+		return ErrWindowClosed
+	case -5:
+		return ErrExhausted
+	case -6:
+		return ErrExpired
+	}
+	return ErrFenced
 }
 
 // Skip closes a claim without an attempt: the recipient is suppressed, its time is over, or it has no tries left.

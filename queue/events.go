@@ -67,6 +67,7 @@ func decodeEvent(e redis.XMessage) (avanak.Event, error) {
 		Job: field("j"), Ordinal: uint32(number("o")), Attempt: int(number("a")), Token: number("tok"), //nolint:gosec // written by the scripts
 		CallID: field("cid"), AfterUncertain: field("au") == "1", Outcome: avanak.Outcome(number("out")), //nolint:gosec // one byte
 		State: avanak.State(number("st")), Run: avanak.Run(field("run")), Trunk: field("trk"), //nolint:gosec // one nibble
+		Legs: int(number("l")), //nolint:gosec // written by the scripts
 	}
 	if r := field("r"); r != "" {
 		result, err := unpackResult([]byte(r))

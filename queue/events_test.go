@@ -22,6 +22,7 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 		through, silent := f.dial(claims[0]), f.dial(claims[1])
 		dialled := f.now
 		require.NoError(t, f.Skip(t.Context(), claims[2], avanak.Suppressed))
+		second := f.leg(silent)
 		f.settle(through, avanak.Completed)
 		f.advance(f.cfg.DialTTL)
 		f.reap(c)
@@ -47,14 +48,16 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 			call(silent, avanak.Event{Kind: avanak.EventIntent, At: dialled}),
 			{Kind: avanak.EventSkipped, At: dialled, Ordinal: 2, Token: claims[2].Token, Outcome: avanak.Suppressed,
 				State: avanak.IsSuppressed},
+			call(second, avanak.Event{Kind: avanak.EventLeg, At: dialled, Legs: 2}),
 			call(through, avanak.Event{Kind: avanak.EventClosed, At: dialled, Outcome: avanak.Completed,
-				State: avanak.Delivered, Trunk: "t1", Result: result(avanak.Completed, dialled)}),
-			call(silent, avanak.Event{Kind: avanak.EventClosed, At: lost, Outcome: avanak.Uncertain, State: avanak.RetryWait}),
+				State: avanak.Delivered, Trunk: "t1", Result: result(avanak.Completed, dialled), Legs: 1}),
+			call(silent, avanak.Event{Kind: avanak.EventClosed, At: lost, Outcome: avanak.Uncertain, State: avanak.RetryWait, Legs: 2}),
 			call(again, avanak.Event{Kind: avanak.EventIntent, At: redialled, AfterUncertain: true}),
-			call(again, avanak.Event{Kind: avanak.EventClosed, At: f.now, Outcome: avanak.Uncertain, State: avanak.IsUncertain}),
+			call(again, avanak.Event{Kind: avanak.EventClosed, At: f.now, Outcome: avanak.Uncertain, State: avanak.IsUncertain,
+				Legs: 1}),
 			{Kind: avanak.EventRun, At: f.now, Run: avanak.Done},
 			call(again, avanak.Event{Kind: avanak.EventLate, At: f.now, Outcome: avanak.Busy, State: avanak.WasBusy,
-				Trunk: "t1", Result: result(avanak.Busy, f.now)}),
+				Trunk: "t1", Result: result(avanak.Busy, f.now), Legs: 1}),
 		}
 		got := f.events(c.ID)
 		require.Len(t, got, len(want))
@@ -134,7 +137,7 @@ func redisID(at time.Time) string { return fmt.Sprintf("%d-0", at.UnixMilli()) }
 
 func TestDamagedEventsAreErrors(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture) {
-		for field, value := range map[string]string{"at": "x", "o": "-1", "a": "1.5", "tok": "99999999999999999999", "r": "short"} {
+		for field, value := range map[string]string{"at": "x", "o": "-1", "a": "1.5", "tok": "99999999999999999999", "l": "two", "r": "short"} {
 			require.NoError(t, f.rdb.Del(t.Context(), shardOf(0).events()).Err())
 			require.NoError(t, f.rdb.XAdd(t.Context(), &redis.XAddArgs{Stream: shardOf(0).events(),
 				Values: []string{"k", "intent", field, value}}).Err())

@@ -74,7 +74,7 @@ func TestFastDialRefuses(t *testing.T) {
 
 func TestFastSettleByOutcome(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture) {
-		for o := avanak.Completed; o <= avanak.Aborted; o++ {
+		for o := avanak.Completed; o <= avanak.TrunkFault; o++ {
 			m := f.push(func(m *avanak.Message) { m.Retry = avanak.RetryPolicy{} })
 			i := f.dial(f.claimFast(1)[0])
 			require.Equal(t, SettledFinal, f.settle(i, o), o)

@@ -123,6 +123,14 @@ func (f *fixture) dial(c Claim) Intent {
 	return i
 }
 
+func (f *fixture) leg(i Intent) Intent {
+	f.t.Helper()
+	next, err := f.Leg(f.t.Context(), i)
+	require.NoError(f.t, err)
+	require.True(f.t, next.Valid())
+	return next
+}
+
 // settle closes an attempt as the dispatcher would, by the campaign's policy.
 func (f *fixture) settle(i Intent, o avanak.Outcome) Settled {
 	f.t.Helper()
@@ -175,7 +183,7 @@ func (f *fixture) events(job string) []avanak.Event {
 }
 
 // audit holds the invariants that must be true at every instant: counters equal bytes and sum to N; each intent has
-// one close; attempts of a recipient never overlap.
+// one close; attempts of a recipient never overlap; legs of an attempt come one by one.
 func (f *fixture) audit(c avanak.Campaign) {
 	f.t.Helper()
 	auditRows(f.t, f.progress(c), f.results(c))
@@ -202,6 +210,7 @@ func auditEvents(t tester, events []avanak.Event) {
 		n       int
 	}
 	open, closed, late, last := map[attempt]bool{}, map[attempt]avanak.Outcome{}, map[attempt]bool{}, map[uint32]int{}
+	legs := map[attempt]int{}
 	for _, e := range events {
 		a := attempt{e.Ordinal, e.Attempt}
 		switch e.Kind {
@@ -211,7 +220,13 @@ func auditEvents(t tester, events []avanak.Event) {
 			for other := range open {
 				require.NotEqual(t, e.Ordinal, other.ordinal, "attempts of one recipient must not overlap")
 			}
-			open[a], last[e.Ordinal] = true, e.Attempt
+			open[a], last[e.Ordinal], legs[a] = true, e.Attempt, 1
+		case avanak.EventLeg:
+			require.True(t, open[a], "a leg of an attempt that is not open")
+			legs[a]++
+			require.Equal(t, legs[a], e.Legs, "legs grow by one")
+			require.LessOrEqual(t, e.Legs, avanak.MaxLegs)
+			require.Equal(t, avanak.LegCallID(e.Job, e.Ordinal, e.Attempt, e.Legs), e.CallID)
 		case avanak.EventClosed:
 			require.True(t, open[a], "close without an intent")
 			delete(open, a)

@@ -21,10 +21,10 @@ import (
 //	avk:{p07}:c:<id>:rb:<s>     list    ordinals whose retry is due at that second
 //	avk:{p07}:c:<id>:rbz        zset    the seconds that have a bucket
 //	avk:{p07}:c:<id>:lz         zset    in flight: deadline in ms by ordinal
-//	avk:{p07}:c:<id>:lt         hash    in flight: token:stage:attempt:node by ordinal
+//	avk:{p07}:c:<id>:lt         hash    in flight: token:stage:attempt:node[:leg] by ordinal
 //	avk:{p07}:m:<id>            hash    a fast message: v tenant spec fp state attempts uncharged token stage node due
 //	                                    expire open_from open_until max_charged max_recorded on_uncertain redial_wait result
-//	                                    tl ended
+//	                                    tl ended leg (attempt:leg, from the second leg on)
 //	avk:{p07}:f:q               zset    fast messages that wait, by due time in ms
 //	avk:{p07}:f:lz              zset    fast messages in flight, by deadline in ms
 //	avk:wake                    channel partition number; says that a fast message was accepted or a campaign started

@@ -53,13 +53,14 @@ type Held struct {
 	Token   uint64
 }
 
-// Intent is the durable record that one attempt is about to be dialled: the point of no return. Only Dial makes one,
-// and nothing can be called without one, so the compiler keeps the rule "intent before INVITE" (DESIGN D3). The zero
+// Intent is the durable record that one leg of an attempt is about to be dialled: the point of no return. Only Dial makes
+// one, and Leg the next one from it, and nothing can be called without one, so the compiler keeps the rule "intent before INVITE" (DESIGN D3). The zero
 // Intent is not valid.
 type Intent struct {
 	claim          Claim
 	attempt        int
 	afterUncertain bool
+	leg            int
 }
 
 // Valid tells whether Dial made the intent.
@@ -77,8 +78,13 @@ func (i Intent) Attempt() int { return i.attempt }
 // AfterUncertain tells whether the attempt before this one ended unknown.
 func (i Intent) AfterUncertain() bool { return i.afterUncertain }
 
-// CallID is the Call-ID that the attempt's first leg must carry.
-func (i Intent) CallID() string { return avanak.CallID(i.claim.Job, i.claim.Ordinal, i.attempt) }
+// Leg is which leg of the attempt the intent stands for: 1 is the first.
+func (i Intent) Leg() int { return i.leg }
+
+// CallID is the Call-ID that the intent's leg must carry.
+func (i Intent) CallID() string {
+	return avanak.LegCallID(i.claim.Job, i.claim.Ordinal, i.attempt, i.leg)
+}
 
 // Settled is what Settle found.
 type Settled uint8

@@ -109,7 +109,7 @@ func TestReleaseAndSkip(t *testing.T) {
 
 func TestSettleByOutcome(t *testing.T) {
 	for _, o := range []avanak.Outcome{avanak.Completed, avanak.Partial, avanak.Busy, avanak.NoAnswer, avanak.Rejected,
-		avanak.InvalidNumber, avanak.Failed, avanak.Uncertain, avanak.Aborted} {
+		avanak.InvalidNumber, avanak.Failed, avanak.Uncertain, avanak.Aborted, avanak.Unwanted} {
 		t.Run(o.String(), func(t *testing.T) {
 			both(t, func(t *testing.T, f *fixture) {
 				c := f.campaign(1, func(c *avanak.Campaign) { c.Retry.MaxAttempts = 1 })
@@ -165,9 +165,9 @@ func TestScriptGrantsNoRetryBeyondTheLimits(t *testing.T) {
 func TestTrunkFaultsAreNotCharged(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture) {
 		c := f.campaign(1, nil) // two tries, and two for the trunk
-		for n := 1; n <= 2; n++ {
-			require.Equal(t, SettledRetry, f.settle(f.dial(f.claim(c, 1)[0]), avanak.Congestion))
-			f.advance(3 * time.Second)
+		for fault, wait := range map[avanak.Outcome]time.Duration{avanak.Congestion: 3 * time.Second, avanak.TrunkFault: 2 * time.Minute} {
+			require.Equal(t, SettledRetry, f.settle(f.dial(f.claim(c, 1)[0]), fault))
+			f.advance(wait)
 			require.Equal(t, 1, f.promote(c))
 		}
 		cl := f.claim(c, 1)[0]

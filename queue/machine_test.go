@@ -24,7 +24,7 @@ func TestQueueAgreesWithTheModel(t *testing.T) {
 			rt.Repeat(map[string]func(*rapid.T){
 				"load": m.load, "break upload off": m.upload, "run": m.setRun, "window": m.setWindow,
 				"claim": m.claim, "claim more": m.claim, "dial": m.dial, "dial more": m.dial,
-				"settle": m.settle, "settle more": m.settle, "skip": m.skip, "release": m.release, "extend": m.extend,
+				"settle": m.settle, "settle more": m.settle, "leg": m.leg, "skip": m.skip, "release": m.release, "extend": m.extend,
 				"advance": m.advance, "reap": m.reap, "promote": m.promote, "fall silent": m.silence, "promote later": m.later,
 				"call": m.call, "call through": func(rt *rapid.T) { m.call(rt); m.settle(rt) },
 				"": m.check,
@@ -175,8 +175,24 @@ func (m *machine) dialOne(rt *rapid.T, by *fixture, c Claim) {
 	i, err := by.Dial(rt.Context(), c)
 	require.ErrorIs(rt, err, want)
 	if want == nil {
-		require.Equal(rt, Intent{claim: c, attempt: attempt, afterUncertain: uncertain}, i)
+		require.Equal(rt, Intent{claim: c, attempt: attempt, afterUncertain: uncertain, leg: 1}, i)
 		m.intents = append(m.intents, i)
+	}
+}
+
+// leg goes on from any intent that a node knows of, stale ones and those that are settled included.
+func (m *machine) leg(rt *rapid.T) {
+	i, ok := some(rt, m.intents)
+	if !ok {
+		return
+	}
+	want := m.model.leg(i, m.cfg.DialTTL)
+	next, err := m.node(rt).Leg(rt.Context(), i)
+	require.ErrorIs(rt, err, want)
+	if want == nil {
+		i.leg++
+		require.Equal(rt, i, next)
+		m.intents = append(m.intents, next)
 	}
 }
 

@@ -32,7 +32,7 @@ func (m *machine) check(rt *rapid.T) {
 	auditRuns(rt, events)
 }
 
-// auditRuns holds DESIGN I6: between a pause or a cancel and the next start there is no intent. Both are written by
+// auditRuns holds DESIGN I6: between a pause or a cancel and the next start there is no intent and no leg. Both are written by
 // scripts to one stream, so its order is the truth.
 func auditRuns(t tester, events []avanak.Event) {
 	t.Helper()
@@ -41,8 +41,8 @@ func auditRuns(t tester, events []avanak.Event) {
 		switch e.Kind {
 		case avanak.EventRun:
 			run = e.Run
-		case avanak.EventIntent:
-			require.Equal(t, avanak.Running, run, "an intent while %s", run)
+		case avanak.EventIntent, avanak.EventLeg:
+			require.Equal(t, avanak.Running, run, "%s while %s", e.Kind, run)
 		case avanak.EventClosed, avanak.EventLate, avanak.EventSkipped:
 		}
 	}

@@ -36,6 +36,7 @@ type modelRecipient struct {
 type modelLease struct {
 	token    uint64
 	dialled  bool
+	legs     int // of the attempt, once it is dialled
 	deadline time.Time
 }
 
@@ -139,8 +140,27 @@ func (m *model) dial(c Claim, ttl time.Duration) (attempt int, uncertain bool, e
 		return 0, false, ErrExhausted
 	}
 	r.state, r.attempts = avanak.Dialling, r.attempts+1
-	r.lease.dialled, r.lease.deadline = true, m.now.Add(ttl)
+	r.lease.dialled, r.lease.legs, r.lease.deadline = true, 1, m.now.Add(ttl)
 	return r.attempts, r.uncertain, nil
+}
+
+// leg returns what Leg must answer.
+func (m *model) leg(i Intent, ttl time.Duration) error {
+	r := &m.recipients[i.claim.Ordinal]
+	switch {
+	case i.leg == avanak.MaxLegs:
+		return ErrExhausted
+	case r.lease.token != i.claim.Token || !r.lease.dialled:
+		return ErrFenced
+	case r.lease.legs == i.leg+1: // recorded before
+		return nil
+	case r.lease.legs != i.leg:
+		return ErrFenced
+	case m.refusal() != nil:
+		return m.refusal()
+	}
+	r.lease.legs, r.lease.deadline = i.leg+1, m.now.Add(ttl)
+	return nil
 }
 
 // settle returns what Settle must answer. wait is 0 where no retry is asked for.

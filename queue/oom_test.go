@@ -42,6 +42,10 @@ func TestWorkInHandIsFinishedOutOfMemory(t *testing.T) {
 	tried("dial", err)
 	_, err = f.Dial(ctx, fast[2])
 	tried("fast_dial", err)
+	_, err = f.Leg(ctx, settled)
+	tried("leg", err)
+	_, err = f.Leg(ctx, fastSettled)
+	tried("fast_leg", err)
 	_, err = f.trySettle(settled, avanak.Busy) // with a retry
 	tried("settle", err)
 	_, err = f.trySettle(fastSettled, avanak.Busy)

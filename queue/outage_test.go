@@ -96,6 +96,8 @@ func (f *fixture) methods(loading, c avanak.Campaign, m avanak.Message, load *Lo
 		},
 		"Claim":       func(ctx context.Context) error { _, err := f.Claim(ctx, c, 1); return err },
 		"Dial":        func(ctx context.Context) error { _, err := f.Dial(ctx, claimed); return err },
+		"Leg":         func(ctx context.Context) error { _, err := f.Leg(ctx, i); return err },
+		"Leg fast":    func(ctx context.Context) error { _, err := f.Leg(ctx, fi); return err },
 		"Skip":        func(ctx context.Context) error { return f.Skip(ctx, claimed, avanak.Suppressed) },
 		"Release":     func(ctx context.Context) error { return f.Release(ctx, claimed) },
 		"Settle":      func(ctx context.Context) error { return settleOnce(ctx, f.Queue, i) },

@@ -30,7 +30,7 @@ func (q *Queue) Settle(ctx context.Context, i Intent, r avanak.Report, retryAt t
 		s := shardOf(avanak.PartitionOf(c.Job))
 		code, err = q.runInt(ctx, "fast_settle", []string{s.message(c.Job), s.deadlines(), s.events(), s.queue()}, q.clock,
 			c.Job, c.Token, i.attempt, int(o), int(o.State()), packResult(r.Result), due, charged, r.Trunk, timeline,
-			q.cfg.Retention.Milliseconds())
+			q.cfg.Retention.Milliseconds(), max(r.Legs, 1))
 	} else {
 		due := int64(0)
 		if !retryAt.IsZero() {
@@ -39,7 +39,7 @@ func (q *Queue) Settle(ctx context.Context, i Intent, r avanak.Report, retryAt t
 		k := keysOf(c.Job)
 		code, err = q.runInt(ctx, "settle", []string{k.hash, k.deadlines(), k.leases(), k.events(), k.dir(), k.buckets(),
 			k.bucket(due)}, q.clock, c.Job, c.Order.Tenant, c.Ordinal, c.Token, i.attempt, int(o), int(o.State()),
-			packResult(r.Result), due, charged, flag(o.Answered()), r.Trunk)
+			packResult(r.Result), due, charged, flag(o.Answered()), r.Trunk, max(r.Legs, 1))
 	}
 	if err != nil {
 		return 0, err

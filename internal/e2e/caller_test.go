@@ -50,7 +50,7 @@ func attempt(t *testing.T, target netip.AddrPort, frames avanak.Frames) (string,
 	i := intent(t)
 	ctx, cancel := context.WithTimeout(t.Context(), wait)
 	defer cancel()
-	return i.CallID(), caller.Place(ctx, i, trunk, func(context.Context) error { return nil })
+	return i.CallID(), caller.Place(ctx, i, avanak.Route{Trunk: trunk}, func(context.Context) error { return nil })
 }
 
 // intent makes a campaign whose only recipient is the callee, and records the intent to call it.

@@ -1,5 +1,12 @@
 -- Shared by the scripts of the fast lane, behind prelude.lua. A message is one hash, KEYS[1] of the shard is the queue.
 
+-- legs_of reads the field "attempt:leg": it says nothing of any other attempt than its own.
+local function legs_of(field, attempts)
+  local attempt, leg = string.match(field or '', '^(%d+):(%d+)$')
+  if attempt ~= attempts then return 1 end
+  return tonumber(leg)
+end
+
 -- close_message rests a message in a terminal state; its record outlives it by the retention.
 local function close_message(m, state, now, retention)
   redis.call('HSET', m, 'state', state, 'stage', '', 'ended', int(now))

@@ -10,7 +10,7 @@ for _, id in ipairs(late) do
   local m = ARGV[3] .. id
   redis.call('ZREM', KEYS[1], id)
   local h = redis.call('HMGET', m, 'stage', 'attempts', 'uncharged', 'max_charged', 'max_recorded', 'on_uncertain',
-    'expire', 'due', 'tenant', 'token', 'redial_wait')
+    'expire', 'due', 'tenant', 'token', 'redial_wait', 'leg')
   if h[1] == 'c' then
     redis.call('HSET', m, 'stage', '')
     redis.call('ZADD', KEYS[2], h[8], id)
@@ -28,7 +28,7 @@ for _, id in ipairs(late) do
       close_message(m, to, now, ARGV[4])
     end
     redis.call('XADD', KEYS[3], '*', 'k', 'closed', 'at', int(now), 't', h[9], 'j', id, 'o', 0, 'a', h[2],
-      'tok', h[10], 'cid', id .. '-0-' .. h[2], 'out', 9, 'st', to)
+      'tok', h[10], 'cid', id .. '-0-' .. h[2], 'out', 9, 'st', to, 'l', legs_of(h[12], h[2]))
     uncertain = uncertain + 1
   end
 end

@@ -1,7 +1,7 @@
 -- fast_settle (allow-oom): closes an attempt of a message.
 -- KEYS  1 message hash  2 lease deadlines  3 event stream  4 queue of the shard
 -- ARGV  1 now  2 id  3 token  4 attempt  5 outcome  6 final state  7 result (16 bytes)  8 retry due, ms (0: none)
---       9 charged (0 or 1)  10 trunk  11 timeline (JSON)  12 retention, ms
+--       9 charged (0 or 1)  10 trunk  11 timeline (JSON)  12 retention, ms  13 legs
 -- Returns as settle.
 -- Invariant: as settle.
 local h = redis.call('HMGET', KEYS[1], 'token', 'stage', 'attempts', 'uncharged', 'result', 'max_charged',
@@ -34,5 +34,6 @@ else
   close_message(KEYS[1], to, now, ARGV[12])
 end
 redis.call('XADD', KEYS[3], '*', 'k', kind, 'at', int(now), 't', h[9], 'j', ARGV[2], 'o', 0, 'a', ARGV[4],
-  'tok', ARGV[3], 'cid', ARGV[2] .. '-0-' .. ARGV[4], 'out', ARGV[5], 'st', to, 'trk', ARGV[10], 'r', ARGV[7])
+  'tok', ARGV[3], 'cid', ARGV[2] .. '-0-' .. ARGV[4], 'out', ARGV[5], 'st', to, 'trk', ARGV[10], 'r', ARGV[7],
+  'l', ARGV[13])
 return code

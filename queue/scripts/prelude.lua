@@ -46,13 +46,17 @@ local function uncharged(result)
   return string.byte(result, 16) % 16
 end
 
--- A lease is "token:stage:attempt:node"; stage c is claimed (nothing rang), d is dialled (past the point of no return).
+-- A lease is "token:stage:attempt:node", and ":leg" behind it from an attempt's second leg on; stage c is claimed
+-- (nothing rang), d is dialled (past the point of no return).
 local function read_lease(lt, ord)
   local v = redis.call('HGET', lt, ord)
   if not v then return nil end
-  local token, stage, attempt, node = string.match(v, '^(%d+):(%a):(%d+):(.*)$')
-  return token, stage, tonumber(attempt), node
+  local token, stage, attempt, node, leg = string.match(v, '^(%d+):(%a):(%d+):([^:]*):?(%d*)$')
+  return token, stage, tonumber(attempt), node, tonumber(leg) or 1
 end
+
+-- leg_call_id is the Call-ID of a further leg: the first one's, and which leg it is.
+local function leg_call_id(id, ord, attempt, leg) return id .. '-' .. ord .. '-' .. attempt .. '-l' .. leg end
 
 -- finish_if_done closes the campaign when no recipient is open.
 local function finish_if_done(h, dir, ev, id, tenant, now)

@@ -10,7 +10,7 @@ local late = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', int(now), 'LIMIT', 0, 
 local h = redis.call('HMGET', KEYS[1], 'run', 'on_uncertain', 'max_charged', 'max_recorded', 'redial_wait')
 local requeued, uncertain = 0, 0
 for _, ord in ipairs(late) do
-  local token, stage, attempt = read_lease(KEYS[3], ord)
+  local token, stage, attempt, _, leg = read_lease(KEYS[3], ord)
   redis.call('ZREM', KEYS[2], ord)
   redis.call('HDEL', KEYS[3], ord)
   if stage == 'c' then
@@ -31,7 +31,7 @@ for _, ord in ipairs(late) do
     write_state(KEYS[1], n, state, to, attempts)
     write_result(KEYS[1], n, string.char(9) .. string.rep('\0', 14) .. string.char(keep))
     redis.call('XADD', KEYS[5], '*', 'k', 'closed', 'at', int(now), 't', ARGV[3], 'j', ARGV[2], 'o', ord, 'a', attempt,
-      'tok', token, 'cid', ARGV[2] .. '-' .. ord .. '-' .. int(attempt), 'out', 9, 'st', to)
+      'tok', token, 'cid', ARGV[2] .. '-' .. ord .. '-' .. int(attempt), 'out', 9, 'st', to, 'l', leg)
     uncertain = uncertain + 1
   end
 end

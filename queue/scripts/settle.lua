@@ -2,7 +2,7 @@
 -- KEYS  1 campaign hash  2 lease deadlines  3 leases  4 event stream  5 directory  6 index of retry buckets (zset)
 --       7 the retry bucket (list)   (+ segments of KEYS[1])
 -- ARGV  1 now  2 id  3 tenant  4 ordinal  5 token  6 attempt  7 outcome  8 final state  9 result (16 bytes)
---       10 retry due, s (0: none)  11 charged (0 or 1)  12 answered (0 or 1)  13 trunk
+--       10 retry due, s (0: none)  11 charged (0 or 1)  12 answered (0 or 1)  13 trunk  14 legs
 -- Returns 0 final, 1 retry follows, 2 settled before, 3 late, -1 fenced.
 -- Invariant: each intent is closed exactly once, or closed as uncertain and corrected by at most one late.
 local token, stage, attempt = read_lease(KEYS[3], ARGV[4])
@@ -38,6 +38,6 @@ redis.call('ZREM', KEYS[2], ARGV[4])
 if ARGV[12] == '1' then redis.call('HINCRBY', KEYS[1], 'answered', 1) end
 redis.call('XADD', KEYS[4], '*', 'k', kind, 'at', int(now), 't', ARGV[3], 'j', ARGV[2], 'o', ARGV[4], 'a', ARGV[6],
   'tok', ARGV[5], 'cid', ARGV[2] .. '-' .. ARGV[4] .. '-' .. ARGV[6], 'out', ARGV[7], 'st', to, 'trk', ARGV[13],
-  'r', result)
+  'r', result, 'l', ARGV[14])
 finish_if_done(KEYS[1], KEYS[5], KEYS[4], ARGV[2], ARGV[3], now)
 return code
