@@ -93,6 +93,9 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, line := range lines {
+		line.Agent.Notify(a.dispatcher.Heed)
+	}
 	service, err := campaign.New(campaign.Config{Sandbox: a.sandbox, MaxRecipients: a.state.limit, Callers: a.callers()},
 		a.state.queue, a.state.clips, a.state.suppressed)
 	if err != nil {

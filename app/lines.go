@@ -72,7 +72,7 @@ func (a *App) openLine(ctx context.Context, t config.Trunk) (call.Line, error) {
 		return call.Line{}, err
 	}
 	a.closers.add("trunk "+t.Name, agentClose, agent.Close)
-	return call.Line{Agent: agent, Ports: ports, Address: address}, nil
+	return call.Line{Agent: agent, Ports: ports, Address: address, Symmetric: t.SymmetricOnce()}, nil
 }
 
 // openSandbox starts the callee farm, unless the caller brought one, and returns the trunk that leads to it.

@@ -31,6 +31,9 @@ type Line struct {
 	Agent   *sip.Agent
 	Ports   *media.Ports
 	Address netip.Addr // in the SDP offer
+	// Symmetric lets media move once, right after the answer, to where the callee's comes from, if that is the host that
+	// we signal with.
+	Symmetric bool
 }
 
 // Caller places calls.
@@ -39,6 +42,7 @@ type Caller struct {
 	pacer *media.Pacer
 	clips Clips
 	lead  time.Duration
+	hold  time.Duration // a call is held for so long, all holds together
 	log   *slog.Logger
 }
 
@@ -52,12 +56,13 @@ func New(lines map[string]Line, pacer *media.Pacer, clips Clips, lead time.Durat
 	if lead > media.MaxLeadIn {
 		return nil, fmt.Errorf("call: %w: lead-in is over %s", avanak.ErrInvalid, media.MaxLeadIn)
 	}
-	return &Caller{lines: lines, pacer: pacer, clips: clips, lead: lead, log: log}, nil
+	return &Caller{lines: lines, pacer: pacer, clips: clips, lead: lead, hold: maxHold, log: log}, nil
 }
 
 // Place calls the intent's number over a route's trunk, plays the clip to whoever answers, and returns when the call is over.
 // When ctx ends, a ringing call is cancelled and an answered one is hung up. gate is asked immediately before the INVITE
-// leaves; where it errs, nothing does. A line has one target, so that via.Tried has no choice to make here.
+// leaves; where it errs, nothing does. The targets that earlier legs tried are
+// not chosen again.
 func (c *Caller) Place(ctx context.Context, i queue.Intent, via avanak.Route, gate func(context.Context) error) avanak.Report {
 	if !i.Valid() {
 		return failed(avanak.Failed, "no intent")
@@ -85,13 +90,13 @@ func (c *Caller) Place(ctx context.Context, i queue.Intent, via avanak.Route, ga
 	}
 	defer session.Close()
 
-	result := line.Agent.Invite(ctx, sip.Invite{CallID: i.CallID(), To: i.Claim().Number, From: order.Caller,
+	result := line.Agent.Invite(ctx, sip.Invite{CallID: i.CallID(), To: i.Claim().Number, From: order.Caller, Avoid: via.Tried,
 		SDP:       sip.Offer(line.Address, int(session.LocalPort()), uint64(i.Attempt())), //nolint:gosec // 1..15
 		RingLimit: order.Ring, BeforeSend: gate})
 	if result.End != sip.Answered {
 		return c.report(i, result)
 	}
-	return c.play(ctx, result, session, frames)
+	return c.play(ctx, result, line, session, frames)
 }
 
 // failed is the report of an attempt that left no trace on the wire.
@@ -114,7 +119,7 @@ func (c *Caller) report(i queue.Intent, r sip.Result) avanak.Report {
 	if ended.IsZero() {
 		ended = time.Now()
 	}
-	report := avanak.Report{Class: r.Class, Dead: r.Dead, Detail: detail, RetryAfter: r.RetryAfter,
+	report := avanak.Report{Class: r.Class, Dead: r.Dead, Target: r.Target, Detail: detail, RetryAfter: r.RetryAfter,
 		Result:   avanak.Result{Outcome: outcome, SIP: r.Status, Cause: r.Cause, Started: t.Sent},
 		Timeline: avanak.Timeline{Invited: t.Sent, Ringing: t.Ringing, Answered: t.Answered, Ended: ended}}
 	if !t.Sent.IsZero() {
@@ -124,9 +129,9 @@ func (c *Caller) report(i queue.Intent, r sip.Result) avanak.Report {
 }
 
 // play is the answered part of a call.
-func (c *Caller) play(ctx context.Context, r sip.Result, session *media.Session, frames avanak.Frames) avanak.Report {
+func (c *Caller) play(ctx context.Context, r sip.Result, line Line, session *media.Session, frames avanak.Frames) avanak.Report {
 	call, t := r.Call, r.Timing
-	report := avanak.Report{Class: r.Class,
+	report := avanak.Report{Class: r.Class, Target: r.Target,
 		Result:   avanak.Result{Outcome: avanak.Partial, SIP: r.Status, Started: t.Sent, Ring: t.Answered.Sub(t.Sent)},
 		Timeline: avanak.Timeline{Invited: t.Sent, Ringing: t.Ringing, Answered: t.Answered},
 	}
@@ -136,21 +141,17 @@ func (c *Caller) play(ctx context.Context, r sip.Result, session *media.Session,
 	if report.Timeline.Ringing.IsZero() {
 		report.Timeline.Ringing = t.Answered
 	}
-	playback, err := c.start(call, session, frames)
+	p, err := c.start(r, line, session, frames)
 	if err != nil {
 		c.log.Warn("call answered, but nothing could be played", "call_id", call.CallID(), "err", err)
 		report.Result.Outcome, report.Detail = avanak.Failed, noMedia(err)
 		c.hangup(call, sip.CauseIncompatible)
 	} else {
-		select {
-		case <-playback.Done():
-		case <-call.Done():
-		case <-ctx.Done():
-			report.Detail = "shutdown"
-		}
-		playback.Stop()
-		stats := playback.Stats()
-		c.hangup(call, sip.CauseNormal)
+		var cause int
+		cause, report.Detail = c.follow(ctx, p)
+		p.playback.Stop()
+		stats := p.playback.Stats()
+		c.hangup(call, cause)
 		report.Timeline.FirstRTP, report.Timeline.FirstClip, report.Timeline.LastRTP = stats.FirstRTP, stats.FirstClip, stats.Last
 		report.Result.Played = time.Duration(stats.Frames) * avanak.FrameTime
 		if stats.Complete {
@@ -166,19 +167,6 @@ func (c *Caller) play(ctx context.Context, r sip.Result, session *media.Session,
 	return report
 }
 
-// start sends the first packet to where the SDP answer says.
-func (c *Caller) start(call *sip.Call, session *media.Session, frames avanak.Frames) (*media.Playback, error) {
-	answer, err := sip.ParseAnswer(call.RemoteSDP())
-	if err != nil {
-		return nil, err
-	}
-	law := frames.ALaw
-	if answer.PayloadType == pcmu {
-		law = frames.ULaw
-	}
-	return session.Play(answer.Addr, answer.PayloadType, law, media.Options{LeadIn: c.lead})
-}
-
 // noMedia says for people why an answered call had no sound: the far end's session description holds nothing that we can
 // play to, or the fault is ours.
 func noMedia(err error) string {
@@ -187,9 +175,6 @@ func noMedia(err error) string {
 	}
 	return "no media: " + cut(err.Error())
 }
-
-// pcmu is RTP's static payload type of µ-law (RFC 3551 section 6).
-const pcmu = 0
 
 func (c *Caller) hangup(call *sip.Call, cause int) {
 	// Must outlive the cancelled attempt: an answered callee is owed a BYE.

@@ -16,6 +16,7 @@ type metrics struct {
 	lateness  prometheus.Histogram
 	shifts    prometheus.Counter
 	exhausted prometheus.Counter
+	learned   prometheus.Counter
 
 	unreachable, full, other prometheus.Counter // send errors by kind
 }
@@ -24,6 +25,7 @@ type metrics struct {
 type tally struct {
 	packets                  uint64 // given to the kernel
 	stalls                   uint64 // shifts over maxShift
+	learned                  uint64 // streams that moved to where RTP came from
 	unreachable, full, other uint64 // send errors
 }
 
@@ -56,12 +58,15 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		exhausted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "avanak_media_ports_exhausted_total", Help: "Sessions that found no free RTP port.",
 		}),
+		learned: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "avanak_media_learned_total", Help: "Streams moved to where the callee's RTP came from (symmetric_once).",
+		}),
 		unreachable: errorsBy.WithLabelValues("unreachable"),
 		full:        errorsBy.WithLabelValues("full"),
 		other:       errorsBy.WithLabelValues("other"),
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.streams, m.packets, m.lateness, m.shifts, m.exhausted, errorsBy} {
+	for _, c := range []prometheus.Collector{m.streams, m.packets, m.lateness, m.shifts, m.exhausted, m.learned, errorsBy} {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)
@@ -72,6 +77,7 @@ func (m *metrics) report(t *tally) {
 	m.packets.Add(float64(t.packets))
 	if *t != (tally{packets: t.packets}) {
 		m.shifts.Add(float64(t.stalls))
+		m.learned.Add(float64(t.learned))
 		m.unreachable.Add(float64(t.unreachable))
 		m.full.Add(float64(t.full))
 		m.other.Add(float64(t.other))

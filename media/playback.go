@@ -2,6 +2,7 @@ package media
 
 import (
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -22,25 +23,36 @@ const (
 type Options struct {
 	// LeadIn is the silence before the clip, in whole frames of 20 ms, rounded up; 0 means DefaultLeadIn.
 	LeadIn time.Duration
+	// Held begins on hold: nothing leaves before Hold(false). The address of a held playback may be unspecified (0.0.0.0, or
+	// the zero value); Retarget gives it one.
+	Held bool
+	// SymmetricFrom, where valid, lets the callee's first RTP packet from this host, of whatever port, move the stream to
+	// where that came from: once, within SymmetricWindow of Play. It is ignored where it is not of our address family.
+	SymmetricFrom netip.Addr
 }
 
 // Playback is one clip on its way to one callee.
 type Playback struct {
-	sock    socket
-	clip    []byte // shared; never written
-	silence []byte // shared; never written
-	lead    int    // frames of silence before the clip
-	total   int    // lead and clip, frames
-	done    chan struct{}
+	sock  socket
+	ports *Ports
+	lead  int // frames of silence before the clip
+	total int // lead and clip, frames
+	done  chan struct{}
 
 	// mu is held across one send, which never waits: this is what lets Stop promise that nothing follows.
-	mu     sync.Mutex
-	head   header        // of the next packet; guarded by mu
-	next   int           // frame to send, 0..total; guarded by mu
-	due    time.Duration // when it is due, or when the last one ends; since the pacer's base; guarded by mu
-	marker bool          // the next packet begins a talkspurt; guarded by mu
-	ended  bool          // done is closed; guarded by mu
-	stats  Stats         // guarded by mu
+	mu       sync.Mutex
+	clip     []byte         // shared, its bytes never written; guarded by mu
+	silence  []byte         // shared, its bytes never written; guarded by mu
+	head     header         // of the next packet; guarded by mu
+	next     int            // frame to send, 0..total; guarded by mu
+	due      time.Duration  // when it is due, or when the last one ends; since the pacer's base; guarded by mu
+	marker   bool           // the next packet begins a talkspurt; guarded by mu
+	held     bool           // guarded by mu
+	ended    bool           // done is closed; guarded by mu
+	remote   netip.AddrPort // where packets go; unspecified: nowhere yet; guarded by mu
+	dest     destination    // the same while the socket is not connected, else nil; guarded by mu
+	learning *learning      // nil where nothing that arrives counts; guarded by mu
+	stats    Stats          // guarded by mu
 }
 
 // Stats is what became of a playback so far. Instants are zero until they are reached, and carry the monotonic clock.
@@ -52,9 +64,10 @@ type Stats struct {
 	Shifts     int       // times that the stream was moved back after a stall of 20 ms or more
 	SendErrors int       // sends that the kernel refused; ICMP answers to earlier packets are among them
 	Complete   bool      // the clip's last frame had its 20 ms
+	Learned    bool      // the stream moved to where the callee's RTP came from (Options.SymmetricFrom)
 }
 
-func newPlayback(sock socket, payloadType uint8, frames []byte, o Options) (*Playback, error) {
+func newPlayback(s *Session, remote netip.AddrPort, payloadType uint8, frames []byte, o Options) (*Playback, error) {
 	quiet, ok := silence(payloadType)
 	if !ok {
 		return nil, fmt.Errorf("%w: payload type %d is neither PCMU nor PCMA", avanak.ErrInvalid, payloadType)
@@ -70,13 +83,14 @@ func newPlayback(sock socket, payloadType uint8, frames []byte, o Options) (*Pla
 	}
 	lead := int((max(o.LeadIn, 0) + avanak.FrameTime - 1) / avanak.FrameTime)
 	return &Playback{
-		sock: sock, clip: frames, silence: quiet, lead: lead, total: lead + len(frames)/avanak.FrameBytes,
-		head: newHeader(payloadType), marker: true, done: make(chan struct{}),
+		sock: s.sock, ports: s.ports, clip: frames, silence: quiet, lead: lead, total: lead + len(frames)/avanak.FrameBytes,
+		head: newHeader(payloadType), marker: true, done: make(chan struct{}), held: o.Held, remote: remote,
+		learning: newLearning(o.SymmetricFrom, s.ports),
 	}, nil
 }
 
 // Done is closed when the last frame's 20 ms are over, so that a BYE does not cut it, or when the playback is stopped;
-// Stats tells which.
+// Stats tells which. A playback that is held with frames left does not end by itself.
 func (p *Playback) Done() <-chan struct{} { return p.done }
 
 // Stop ends the playback. When it returns, no further packet leaves. It may be called at any time, and again.
@@ -101,14 +115,22 @@ func (p *Playback) end() {
 	}
 }
 
-// begin sends the first packet, at the time since the pacer's base from which all others are counted.
+// begin sends the first packet, unless it is held, at the time since the pacer's base from which all others are counted.
 func (p *Playback) begin(now time.Time, at time.Duration, packet []byte, t *tally) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.due = at
-	if !p.ended {
-		p.send(now, packet, t)
+	switch {
+	case p.ended:
+		return
+	case p.learning != nil:
+		p.learning.begin(at, p.sock, packet)
 	}
+	if p.quiet() {
+		p.pass(1)
+		return
+	}
+	p.send(now, packet, t)
 }
 
 // turn sends the frame that is due, or ends the playback where its last frame has passed. It returns how late the
@@ -122,12 +144,18 @@ func (p *Playback) turn(now time.Time, at time.Duration, packet []byte, t *tally
 		return 0, false
 	case late < 0:
 		return 0, true
-	case p.next == p.total:
+	case p.next == p.total: // on hold or not: all has left
 		p.stats.Complete = true
 		p.end()
 		return 0, false
 	}
-	if missed := int(late / avanak.FrameTime); missed > 0 {
+	p.learn(at, packet, t)
+	missed := int(late / avanak.FrameTime)
+	if p.quiet() {
+		p.pass(missed + 1)
+		return 0, true
+	}
+	if missed > 0 {
 		p.shift(missed)
 		if late > maxShift {
 			t.stalls++
@@ -139,10 +167,15 @@ func (p *Playback) turn(now time.Time, at time.Duration, packet []byte, t *tally
 
 // shift moves the stream back by whole turns, so that it keeps its slot. The caller holds mu.
 func (p *Playback) shift(turns int) {
+	p.pass(turns)
+	p.stats.Shifts++
+}
+
+// pass lets turns go by in which nothing leaves: the timestamp is that of the time (RFC 3550 §5.1). The caller holds mu.
+func (p *Playback) pass(turns int) {
 	p.head.skip(turns)
 	p.due += time.Duration(turns) * avanak.FrameTime
 	p.marker = true
-	p.stats.Shifts++
 }
 
 // send gives the next frame to the kernel. The caller holds mu.
@@ -177,7 +210,7 @@ func (p *Playback) send(now time.Time, packet []byte, t *tally) {
 
 // transmit tells whether the kernel took the packet. The caller holds mu.
 func (p *Playback) transmit(packet []byte, t *tally) bool {
-	err := p.sock.send(packet)
+	err := p.put(packet)
 	if err == nil {
 		return true
 	}
@@ -186,11 +219,18 @@ func (p *Playback) transmit(packet []byte, t *tally) bool {
 	case unreachable(err):
 		t.unreachable++
 		// That was the answer to an earlier packet; reading it has cleared it, and this packet may still leave.
-		return p.sock.send(packet) == nil
+		return p.put(packet) == nil
 	case full(err):
 		t.full++
 	default:
 		t.other++
 	}
 	return false
+}
+
+func (p *Playback) put(packet []byte) error {
+	if p.dest != nil {
+		return p.sock.sendTo(packet, p.dest)
+	}
+	return p.sock.send(packet)
 }

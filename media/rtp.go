@@ -59,6 +59,9 @@ func (h *header) mark(on bool) {
 	}
 }
 
+// carry names the payload type of the packets that follow.
+func (h *header) carry(payloadType uint8) { h[1] = h[1]&markerBit | payloadType }
+
 // next moves on to the following packet. The timestamp runs 160 per frame of 20 ms.
 func (h *header) next() {
 	binary.BigEndian.PutUint16(h[2:], binary.BigEndian.Uint16(h[2:])+1)

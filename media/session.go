@@ -24,19 +24,21 @@ type Session struct {
 func (s *Session) LocalPort() uint16 { return s.port }
 
 // Play sends the lead-in and then frames (G.711 of the payload type's law, whole frames of avanak.FrameBytes, which
-// the caller never writes again) to the address that the SDP answer gave. The first packet has left when Play returns. A
-// session plays once: again, or after Close, the error wraps avanak.ErrConflict. It wraps avanak.ErrInvalid where an
-// argument cannot be played, and avanak.ErrUnavailable where the pacer has ended.
+// the caller never writes again) to the address that the SDP answer gave. The first packet has left when Play returns,
+// unless the playback begins on hold. A session plays once: again, or after Close, the error wraps avanak.ErrConflict. It
+// wraps avanak.ErrInvalid where an argument cannot be played, and avanak.ErrUnavailable where the pacer has ended.
 func (s *Session) Play(remote netip.AddrPort, payloadType uint8, frames []byte, o Options) (*Playback, error) {
 	remote = netip.AddrPortFrom(remote.Addr().Unmap(), remote.Port())
-	if err := s.reachable(remote); err != nil {
-		return nil, fmt.Errorf("play: %w", err)
+	if !o.Held || !nowhere(remote) {
+		if err := s.ports.reachable(remote); err != nil {
+			return nil, fmt.Errorf("play: %w", err)
+		}
 	}
-	p, err := newPlayback(s.sock, payloadType, frames, o)
+	p, err := newPlayback(s, remote, payloadType, frames, o)
 	if err != nil {
 		return nil, fmt.Errorf("play: %w", err)
 	}
-	if err := s.claim(remote, p); err != nil {
+	if err := s.claim(p); err != nil {
 		return nil, fmt.Errorf("play: %w", err)
 	}
 	if err := s.pacer.start(p); err != nil {
@@ -45,29 +47,17 @@ func (s *Session) Play(remote netip.AddrPort, payloadType uint8, frames []byte, 
 	return p, nil
 }
 
-// claim connects the socket and makes p the session's playback. Connecting a UDP socket sends nothing and does not wait.
-func (s *Session) claim(remote netip.AddrPort, p *Playback) error {
+// claim points the socket and makes p the session's playback.
+func (s *Session) claim(p *Playback) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.playback != nil {
 		return fmt.Errorf("%w: the session is closed or has played", avanak.ErrConflict)
 	}
-	if err := s.sock.connect(remote); err != nil {
+	if err := p.aim(); err != nil {
 		return err
 	}
 	s.playback = p
-	return nil
-}
-
-// reachable names why remote cannot be a callee's media address. 0.0.0.0 is how old agents spell hold (RFC 3264 §8.4).
-func (s *Session) reachable(remote netip.AddrPort) error {
-	a := remote.Addr()
-	switch {
-	case !a.IsValid() || a.IsUnspecified() || a.IsMulticast() || a.Zone() != "" || remote.Port() == 0:
-		return fmt.Errorf("%w: %s is no media address", avanak.ErrInvalid, remote)
-	case a.Is4() != s.ports.ip.Is4():
-		return fmt.Errorf("%w: media address %s is not of the same family as ours, %s", avanak.ErrInvalid, remote, s.ports.ip)
-	}
 	return nil
 }
 

@@ -58,7 +58,8 @@ func (s socket) tune(ip netip.Addr) {
 	_ = unix.SetsockoptInt(s.fd, unix.IPPROTO_IP, unix.IP_TOS, expedited)
 }
 
-// connect fixes the destination; from then on the kernel delivers nothing of other sources. It does not block.
+// connect fixes the destination; from then on the kernel delivers nothing of other sources. It sends nothing and does not
+// wait. A socket may be connected again; where that fails, it stays as it was.
 func (s socket) connect(remote netip.AddrPort) error {
 	if err := unix.Connect(s.fd, sockaddr(remote)); err != nil {
 		return fmt.Errorf("connect rtp socket to %s: %w", remote, err)
@@ -66,8 +67,32 @@ func (s socket) connect(remote netip.AddrPort) error {
 	return nil
 }
 
+// destination is where an unconnected socket sends to; made once, so that a packet allocates nothing.
+type destination = unix.Sockaddr
+
 // send gives one packet to the kernel and never waits.
 func (s socket) send(packet []byte) error { return unix.Send(s.fd, packet, unix.MSG_NOSIGNAL) }
+
+// sendTo is send of a socket that is not connected.
+func (s socket) sendTo(packet []byte, to destination) error {
+	return unix.Sendto(s.fd, packet, unix.MSG_NOSIGNAL, to)
+}
+
+// receive takes a datagram that waits, cut to the length of buf, and tells its length and source; ok is false where none
+// waits. It allocates: only a stream that learns its destination reads.
+func (s socket) receive(buf []byte) (length int, from netip.AddrPort, ok bool) {
+	length, source, err := unix.Recvfrom(s.fd, buf, unix.MSG_TRUNC)
+	if err != nil { // an ICMP answer to what we sent, at worst
+		return 0, netip.AddrPort{}, false
+	}
+	switch a := source.(type) {
+	case *unix.SockaddrInet4:
+		from = netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port)) //nolint:gosec // ports have 16 bits
+	case *unix.SockaddrInet6:
+		from = netip.AddrPortFrom(netip.AddrFrom16(a.Addr), uint16(a.Port)) //nolint:gosec // ports have 16 bits
+	}
+	return length, from, true
+}
 
 func (s socket) close() { _ = unix.Close(s.fd) }
 

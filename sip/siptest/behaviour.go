@@ -1,6 +1,9 @@
 package siptest
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Kind is what a callee does with a call.
 type Kind uint8
@@ -55,7 +58,19 @@ type Behaviour struct {
 	IgnoreBye  bool   // never answer BYE
 	IgnoreAcks int    // take the first n ACKs of the 200 for lost
 	EchoRTP    bool   // send each RTP packet back to the offered address, in bunches of a sweep
+	TalkRTP    bool   // send silence to the offered address from the call's media socket, a packet with each sweep
 	Password   string // ask for digest credentials (407, MD5, any user) with this password; "" asks for none
+
+	Reinvites []Reinvite // offers after the answer, one after the other
+}
+
+// Reinvite is an offer of the callee's within an answered call (RFC 3261 §14): it holds the call, moves its media, or
+// changes the law.
+type Reinvite struct {
+	After     time.Duration  // ACK of the 200, or answer to the Reinvite before → this one
+	Direction string         // sendonly, inactive, recvonly; "" means sendrecv
+	Media     netip.AddrPort // where the callee wants to hear; the zero value is the call's own media socket
+	ULaw      bool           // PCMU, else PCMA
 }
 
 // withDefaults fills in what the zero values stand for.

@@ -34,7 +34,12 @@ type callee struct {
 	over        bool
 
 	stream *stream
+	offer  offer
+	format uint8  // payload type of the answer
 	sdp    []byte // answer
+
+	cseq      int         // of our latest request
+	reinvites []*offering // begun, and the next one
 }
 
 func (c *callee) note(change func(*Call, *Counts)) { c.farm.journal.note(c.call, change) }
@@ -186,6 +191,9 @@ func (c *callee) end() {
 	c.over = true
 	f := c.farm
 	f.alarms.stop(c.script)
+	for _, o := range c.reinvites {
+		o.end()
+	}
 	c.goodbye.stop()
 	delete(f.byes, c.goodbyeKey)
 	for _, d := range c.dialogs {

@@ -3,6 +3,7 @@ package siptest
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -41,13 +42,16 @@ func (c *callee) prepare() int {
 		return 500
 	}
 	media := netip.AddrPortFrom(c.farm.host, c.stream.addr.Port())
-	c.sdp = offer.answer(media, format)
+	c.offer, c.format, c.sdp = offer, format, offer.answer(media, format)
 	if c.as.AnswerSDP != "" {
 		c.sdp = []byte(c.as.AnswerSDP)
 	}
 	c.note(func(call *Call, _ *Counts) { call.PayloadType, call.Media, call.Offered = format, media, offer.media })
 	if c.as.EchoRTP && !offer.media.Addr().IsUnspecified() {
 		c.stream.echo = offer.media
+	}
+	if c.as.TalkRTP {
+		c.stream.talk = offer.media
 	}
 	c.farm.media.watch(c.stream)
 	return 0
@@ -115,8 +119,11 @@ func (d *dialog) ack(at time.Time) {
 			}
 		}
 	})
-	if first && !d.fork && c.hangUpDue {
-		c.hangUp()
+	if first && !d.fork {
+		c.propose(0)
+		if c.hangUpDue {
+			c.hangUp()
+		}
 	}
 }
 
@@ -161,7 +168,12 @@ func (c *callee) hangUp() {
 // sayGoodbye sends BYE until it is answered.
 func (c *callee) sayGoodbye() {
 	branch := branchCookie + rand.Text()
-	bytes, to := c.encodeBye(branch)
+	cause := normalClearing
+	if c.as.ReasonCause > 0 {
+		cause = c.as.ReasonCause
+	}
+	c.cseq++
+	bytes, to := c.encodeRequest("BYE", branch, c.cseq, nil, reasonLine(cause))
 	c.goodbyeKey = branch
 	c.farm.byes[branch] = c
 	c.note(func(call *Call, n *Counts) {
@@ -178,9 +190,10 @@ func (c *callee) byeAnswered(status int) {
 
 var errContact = errors.New("no usable Contact")
 
-// encodeBye writes the BYE by the INVITE's Contact and Record-Route (RFC 3261 §12.1.1, §12.2.1.1; loose routing), and
-// tells where it goes: where those name no IP address, back to where the INVITE came from.
-func (c *callee) encodeBye(branch string) ([]byte, netip.AddrPort) {
+// encodeRequest writes a request within the dialog by the INVITE's Contact and Record-Route (RFC 3261 §12.1.1, §12.2.1.1;
+// loose routing), and tells where it goes: where those name no IP address, back to where the INVITE came from. extra are
+// further header lines, body is SDP.
+func (c *callee) encodeRequest(method, branch string, cseq int, body []byte, extra ...string) ([]byte, netip.AddrPort) {
 	target, err := c.contactURI()
 	if err != nil {
 		target, _ = splitAddress(c.inv.value("from"))
@@ -197,18 +210,16 @@ func (c *callee) encodeBye(branch string) ([]byte, netip.AddrPort) {
 	if !ok {
 		to = c.peer
 	}
-	cause := normalClearing
-	if c.as.ReasonCause > 0 {
-		cause = c.as.ReasonCause
-	}
 	local := netip.AddrPortFrom(c.farm.host, c.farm.addr.Port()).String()
-	lines := []string{"BYE " + target + " SIP/2.0", "Via: SIP/2.0/UDP " + local + ";branch=" + branch + ";rport",
+	lines := []string{method + " " + target + " SIP/2.0", "Via: SIP/2.0/UDP " + local + ";branch=" + branch + ";rport",
 		"Max-Forwards: 70"}
 	for _, route := range routes {
 		lines = append(lines, "Route: "+route)
 	}
 	lines = append(lines, "From: "+c.inv.value("to")+";tag="+c.tag, "To: "+c.inv.value("from"), "Call-ID: "+c.inv.callID,
-		"CSeq: 1 BYE", reasonLine(cause), "Content-Length: 0", "", "")
+		fmt.Sprintf("CSeq: %d %s", cseq, method))
+	lines = append(lines, extra...)
+	lines = append(lines, fmt.Sprintf("Content-Length: %d", len(body)), "", string(body))
 	return []byte(strings.Join(lines, "\r\n")), to
 }
 

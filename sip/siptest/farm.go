@@ -28,11 +28,12 @@ type Farm struct {
 
 	// The loop's own.
 	alarms       alarms
-	transactions map[string]*callee // by message.transaction
-	dialogs      map[string]*dialog // by Call-ID and our tag
-	byes         map[string]*callee // by branch of the callee's BYE
-	challenged   map[string]*callee // by Call-ID: 407 sent, credentials not here yet
-	tries        map[string]int     // calls by number
+	transactions map[string]*callee   // by message.transaction
+	dialogs      map[string]*dialog   // by Call-ID and our tag
+	byes         map[string]*callee   // by branch of the callee's BYE
+	offerings    map[string]*offering // by branch of the callee's re-INVITE
+	challenged   map[string]*callee   // by Call-ID: 407 sent, credentials not here yet
+	tries        map[string]int       // calls by number
 
 	starting, stopping sync.Once
 	loopEnded          chan struct{} // closed by the loop's goroutine
@@ -57,7 +58,7 @@ func New(cfg Config) (*Farm, error) {
 	_ = conn.SetReadBuffer(4 << 20)
 	f := &Farm{cfg: cfg, conn: conn, addr: localAddr(conn), nonce: rand.Text(), journal: newJournal(cfg.KeepCalls),
 		transactions: map[string]*callee{}, dialogs: map[string]*dialog{}, byes: map[string]*callee{},
-		challenged: map[string]*callee{}, tries: map[string]int{},
+		offerings: map[string]*offering{}, challenged: map[string]*callee{}, tries: map[string]int{},
 		loopEnded: make(chan struct{}), sweepStop: make(chan struct{})}
 	f.host = f.addr.Addr()
 	if cfg.Advertise.IsValid() {

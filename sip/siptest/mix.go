@@ -21,7 +21,7 @@ const (
 var forced = map[string]Behaviour{
 	"486": {Kind: Busy, ReasonCause: 17},
 	"480": {Status: 480, ReasonCause: 18},
-	"503": {Kind: Unavailable, RetryAfter: time.Second},
+	"503": {Kind: Unavailable},
 	"404": {Kind: NotFound, ReasonCause: 1},
 	"603": {Kind: Decline, ReasonCause: 21},
 	"408": {Kind: NoAnswer},

@@ -60,12 +60,20 @@ type Call struct {
 	PayloadType uint8    // of the SDP answer
 	Media       netip.AddrPort
 	Offered     netip.AddrPort // the caller's media address
+	Reinvites   []Reinvited    // the callee's offers that were answered, in order
 	RTP         Traffic
 	Packets     []Packet // in order of arrival; none where the farm only counts
 }
 
 // Ended tells whether the call is over and its record complete.
 func (c Call) Ended() bool { return !c.EndedAt.IsZero() }
+
+// Reinvited is what became of a Reinvite.
+type Reinvited struct {
+	SentAt, AnsweredAt time.Time // first sending and final response
+	Status             int       // of the final response
+	Direction          string    // of the audio in the answer, as the caller named it
+}
 
 // Fork is what became of the second 200 of a ForkAnswer.
 type Fork struct {

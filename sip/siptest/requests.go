@@ -130,8 +130,12 @@ func (f *Farm) ack(m *message, at time.Time) {
 	f.journal.count(func(n *Counts) { n.Strays++ })
 }
 
-// response takes a response: only the callees' own BYEs have any.
+// response takes a response: only the callees' own BYEs and re-INVITEs have any.
 func (f *Farm) response(m *message) {
+	if o := f.offerings[m.via.branch]; o != nil && m.cmethod == "INVITE" && m.status >= 200 {
+		o.answered(m)
+		return
+	}
 	if c := f.byes[m.via.branch]; c != nil && m.cmethod == "BYE" && m.status >= 200 {
 		c.byeAnswered(m.status)
 	}

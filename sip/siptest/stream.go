@@ -1,6 +1,7 @@
 package siptest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -28,6 +29,8 @@ type stream struct {
 	raw     syscall.RawConn
 	addr    netip.AddrPort // of conn
 	echo    netip.AddrPort // where packets are sent back to; invalid: nowhere
+	talk    netip.AddrPort // where silence is sent to; invalid: nowhere
+	said    uint16         // packets of it
 	closing atomic.Bool    // set by the loop, carried out by the sweep
 	slab    []byte         // payloads; written parts are never written again
 }
@@ -125,6 +128,7 @@ func (s *sweep) pass(all bool) int {
 	for _, st := range streams {
 		closing := st.closing.Load() // before the read, so that the last read follows the linger
 		s.drain(st)
+		st.speak()
 		if closing || all {
 			_ = st.conn.Close()
 			if closing {
@@ -138,6 +142,21 @@ func (s *sweep) pass(all bool) int {
 	defer s.mu.Unlock()
 	s.streams = append(open, s.streams...)
 	return len(s.streams)
+}
+
+// speak sends a packet of silence where the script wants the callee to talk. It is A-law, which every caller offers.
+func (st *stream) speak() {
+	if !st.talk.IsValid() {
+		return
+	}
+	const frame = 160
+	packet := make([]byte, 12, 12+frame)
+	packet[0], packet[1] = 2<<6, PCMA
+	binary.BigEndian.PutUint16(packet[2:], st.said)
+	binary.BigEndian.PutUint32(packet[4:], uint32(st.said)*frame)
+	binary.BigEndian.PutUint32(packet[8:], uint32(st.addr.Port()))
+	st.said++
+	_, _ = st.conn.WriteToUDPAddrPort(append(packet, bytes.Repeat([]byte{0xD5}, frame)...), st.talk)
 }
 
 // drain reads what waits in a stream's socket.
