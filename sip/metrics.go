@@ -51,7 +51,7 @@ func newMetrics(reg prometheus.Registerer, trunk string) (*metrics, error) {
 		callbacks:  counter("callbacks_total", "INVITEs from outside of a call: people who call the shown number back, or scans. Each got 480."),
 		malformed:  counter("malformed_requests_total", "Requests that broke a rule of RFC 3261; each was refused."),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "avanak_sip_dropped_total",
-			Help: "Datagrams and connections that were dropped unread: of strangers, or in a flood."}, []string{"why"}),
+			Help: "Datagrams and connections that were dropped unread: of strangers, in a flood, or responses without their head."}, []string{"why"}),
 		targetsUp:  gauge("targets_up", "Targets of the trunk that may be chosen, as of the last keep-alive."),
 		registered: gauge("registered", "1 while the registrar knows us; 0 too where the trunk wants no registration."),
 		calls:      gauge("calls", "Answered calls that have not ended."),
@@ -60,7 +60,7 @@ func newMetrics(reg prometheus.Registerer, trunk string) (*metrics, error) {
 	for _, class := range classes {
 		m.responses.WithLabelValues(class)
 	}
-	for _, why := range []string{"stranger", "flood"} {
+	for _, why := range []string{"stranger", "flood", "garbage"} {
 		m.dropped.WithLabelValues(why)
 	}
 	wrapped := prometheus.WrapRegistererWith(prometheus.Labels{"trunk": trunk}, reg)

@@ -1,0 +1,5 @@
+package sip
+
+import "log/slog"
+
+var discard = slog.New(slog.DiscardHandler)
