@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -215,6 +216,9 @@ func (l *leg) transactionOver() {
 		case <-l.agent.drain:
 			l.deliver(Cancelled, ErrClosing)
 		default:
+			if l.hop.over.stream() && errors.Is(err, sip.ErrTransactionTransport) {
+				l.agent.m.cut.Inc()
+			}
 			l.agent.health.suspect(l.hop.addr)
 			l.deliver(Silent, fmt.Errorf("%w: %w", ErrNoResponse, err))
 		}
