@@ -65,6 +65,7 @@ type leg struct {
 	again     int             // how often the INVITE was sent anew: challenges, session intervals
 	minSE     int             // seconds that a 422 asked for
 	exchange  *digest.Exchange
+	handed    bool // an INVITE was handed to sipgo
 	tx        sip.ClientTransaction
 	responses <-chan *sip.Response // nil once the transaction is over
 	txDone    <-chan struct{}      // nil once the transaction is over
