@@ -25,6 +25,7 @@
 //     is stopped and a response that still comes is settled.
 //   - A leg reads its transaction until the end: any number of provisional responses is fine.
 //   - Invite returns exactly one Result within bounded time, and only after the ACK has left.
-//   - We are no user agent server: an INVITE from outside of a dialog is refused with 403.
+//   - We are no user agent server: an INVITE from outside of a dialog is refused with 480, and nobody but the trunk's
+//     targets and sources is heard at all (door.go).
 //   - Nothing here logs a person's number; sipgo's own log lines are reduced to their constant text.
 package sip

@@ -226,7 +226,7 @@ func (r *rig) scan(i int) string {
 func TestFloodFromTheTargetsAddressDisturbsNoCall(t *testing.T) {
 	const (
 		sent, rate = 10_000, 5_000
-		// A transaction of sipgo with its answer is some 8 kB for 64*T1; all of the flood would be 80 MB.
+		// A transaction of sipgo with its answer is some 4 kB for 64*T1: all of the flood held 37 MB, what is let in some 2.
 		growth = 16 << 20
 	)
 	r := newRig(t)
@@ -259,7 +259,7 @@ func TestFloodFromTheTargetsAddressDisturbsNoCall(t *testing.T) {
 	may := strangeBurst + int(took.Seconds()*strangeRate) + strangeRate
 	require.LessOrEqual(t, f.answers(), may)
 	require.Positive(t, f.answers(), "a carrier's keep-alive is answered")
-	require.Less(t, heap()-before, int64(growth))
+	require.Less(t, heap()-before, int64(growth), "the flood is remembered")
 	require.False(t, res.Call.over())
 	require.LessOrEqual(t, strings.Count(r.logged(), "come too fast"), 2)
 	require.InDelta(t, 0, r.metric("panics_total"), 0)

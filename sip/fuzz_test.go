@@ -200,7 +200,9 @@ func FuzzRequest(f *testing.F) {
 			require.NoError(t, tx.Init())
 			h := server[req.Method]
 			if h == nil {
-				h = func(req *sip.Request, tx sip.ServerTransaction, _ *Call) { a.respond(req, tx, 405, "Method Not Allowed", nil) }
+				h = func(req *sip.Request, tx sip.ServerTransaction, _ *Call) {
+					a.respond(req, tx, 405, "Method Not Allowed", nil)
+				}
 			}
 			a.wrap(h)(req, tx)
 			tx.Terminate()
