@@ -9,7 +9,7 @@ REALTIME := ./media/... ./app/... ./cmd/... ./internal/peers/... ./internal/e2e/
 PURE = $(filter-out $(shell $(GO) list $(REALTIME)),$(shell $(GO) list ./...))
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-demo deps-bench build demo run test check lint fmt bench bench-queue bench-sip clean
+.PHONY: help deps deps-demo deps-bench build demo run test check lint fmt fuzz bench bench-queue bench-sip clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bin/golangci-lint: tools/go.mod tools/go.sum
 
 fmt: ## format the code
 	gofmt -w .
+
+fuzz: ## fuzz every target for FUZZTIME (5m); FUZZ='./sip ./audio' names packages
+	@GO="$(GO)" tools/fuzz.sh
 
 bench: bench-queue bench-sip ## run the benchmarks; figures go to bench-out/
 	$(GO) test -run '^$$' -bench . -benchtime 1s ./audio ./media ./queue ./campaign

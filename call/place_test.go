@@ -224,11 +224,15 @@ func TestEndOfContextWhileTalkingHangsUp(t *testing.T) {
 func TestAnswerWithoutMediaForUsFailsAndIsHungUp(t *testing.T) {
 	session := "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
 	for name, sdp := range map[string]string{
-		"no common codec":   session + "m=audio 40000 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n",
-		"stream refused":    session + "m=audio 0 RTP/AVP 8\r\n",
-		"no audio":          session + "m=video 40000 RTP/AVP 31\r\n",
-		"no session at all": "not a session description",
-		"other family":      strings.Replace(session, "IP4 127.0.0.1\r\nt", "IP6 ::1\r\nt", 1) + "m=audio 40000 RTP/AVP 8\r\n",
+		"no common codec":     session + "m=audio 40000 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n",
+		"stream refused":      session + "m=audio 0 RTP/AVP 8\r\n",
+		"no audio":            session + "m=video 40000 RTP/AVP 31\r\n",
+		"no session at all":   "not a session description",
+		"several streams":     session + "m=audio 0 RTP/AVP 8\r\nm=video 40000 RTP/AVP 31\r\nm=audio 40002 RTP/SAVP 8\r\nm=image 40004 udptl t38\r\n",
+		"port out of range":   session + "m=audio 70000 RTP/AVP 8\r\n",
+		"codec of our number": session + "m=audio 40000 RTP/AVP 8\r\na=rtpmap:8 G729/8000\r\n",
+		"20 kB":               session + "m=audio 40000 RTP/AVP 8\r\n" + strings.Repeat("a=x\r\n", 4_000),
+		"other family":        strings.Replace(session, "IP4 127.0.0.1\r\nt", "IP6 ::1\r\nt", 1) + "m=audio 40000 RTP/AVP 8\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, siptest.Behaviour{AnswerSDP: sdp})

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"bytes"
+	"hash/maphash"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -15,6 +16,9 @@ import (
 const (
 	strangeRate  = 50 // a second
 	strangeBurst = 100
+	// Of one call: what comes faster stands in line with the strangers.
+	dialogRate  = 10 // a second
+	dialogBurst = 30
 )
 
 // door decides which datagrams are read at all. We are no server for strangers: a datagram from an address that is
@@ -22,16 +26,18 @@ const (
 type door struct {
 	find    locator
 	sources []netip.Prefix
-	calls   func(callID []byte) bool // tells whether a call of ours has this Call-ID
+	calls   func(callID []byte) bool // tells whether a request with this Call-ID passes as one of a call of ours
 	strange *rate.Limiter
 	m       *metrics
 	log     *slog.Logger
 	gate    *logGate
+	seed    maphash.Seed
+	copies  *copies
 }
 
 func newDoor(find locator, sources []netip.Prefix, calls func([]byte) bool, m *metrics, log *slog.Logger) *door {
 	return &door{find: find, sources: sources, calls: calls, strange: rate.NewLimiter(strangeRate, strangeBurst), m: m,
-		log: log, gate: new(logGate)}
+		log: log, gate: new(logGate), seed: maphash.MakeSeed(), copies: new(copies)}
 }
 
 // knows tells whether ip may talk to us.
@@ -46,12 +52,31 @@ func (d *door) admits(from netip.AddrPort, b []byte) bool {
 		d.turnedAway(ip)
 		return false
 	}
-	if isResponse(b) || d.calls(callIDOf(b)) || d.strange.Allow() {
+	if isResponse(b) {
+		return d.admitsResponse(ip, b)
+	}
+	if d.calls(callIDOf(b)) || d.strange.Allow() {
 		return true
 	}
 	d.m.dropped.WithLabelValues("flood").Inc()
 	d.say("sip requests come too fast", ip)
 	return false
+}
+
+// admitsResponse judges a response by its head.
+func (d *door) admitsResponse(ip netip.Addr, b []byte) bool {
+	h, ok := headOf(d.seed, b)
+	switch {
+	case !ok:
+		d.m.dropped.WithLabelValues("garbage").Inc()
+		d.say("sip response without its head is dropped", ip)
+		return false
+	case h.refusal && !d.copies.pass(h.key, time.Now()):
+		d.m.dropped.WithLabelValues("flood").Inc()
+		d.say("the same sip response comes again and again", ip)
+		return false
+	}
+	return true
 }
 
 // turnedAway counts a stranger. The address is logged, at most once in libraryPause: it may be one of the carrier's that
@@ -67,8 +92,8 @@ func (d *door) say(what string, ip netip.Addr) {
 	}
 }
 
-// isResponse tells a response from a request by its first bytes.
-func isResponse(b []byte) bool { return len(b) >= 7 && string(b[:7]) == "SIP/2.0" }
+// isResponse tells a response from a request by its first bytes, as sipgo does.
+func isResponse(b []byte) bool { return len(b) >= 3 && bytes.EqualFold(b[:3], []byte("sip")) }
 
 var (
 	longCallID  = []byte("\ncall-id")

@@ -6,6 +6,9 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
+// version is the only one that there is.
+const version = "SIP/2.0"
+
 // single are the headers that a request has once (RFC 3261 section 7.3.1, RFC 4475 section 3.3.8).
 var single = [...]string{"Call-ID", "CSeq", "From", "To", "Max-Forwards", "Content-Length", "Content-Type"}
 
@@ -17,9 +20,9 @@ func flaw(req *sip.Request) (status int, reason string, extra []sip.Header) {
 	switch {
 	case req.CallID() == nil || req.From() == nil || req.To() == nil || cseq == nil || req.Via() == nil:
 		return bad("mandatory header missing")
-	case !strings.EqualFold(req.SipVersion, "SIP/2.0"):
+	case !strings.EqualFold(req.SipVersion, version):
 		return 505, "Version Not Supported", nil
-	case cseq.MethodName != req.Method:
+	case !strings.EqualFold(strings.TrimSpace(string(cseq.MethodName)), string(req.Method)): // sipgo writes one of them in capitals
 		return bad("CSeq method")
 	case tagOf(req.From().Params) == "":
 		return bad("From tag")

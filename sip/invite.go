@@ -143,13 +143,17 @@ func (a *Agent) Invite(ctx context.Context, inv Invite) Result {
 	}
 	started := false
 	defer func() {
-		if !started { // also where BeforeSend panics
+		if !started {
 			a.retire(l)
 		}
 	}()
-	if err := l.send(ctx); err != nil {
+	if err := l.trySend(ctx); err != nil {
 		r := unsent(err)
-		if l.hop.addr.IsValid() && errors.Is(err, errSend) {
+		switch {
+		case l.handed && errors.Is(err, errPanic): // it may have left, and a phone may ring
+			r.End = Broken
+			r.judge()
+		case l.hop.addr.IsValid() && errors.Is(err, errSend):
 			r.Target = l.hop.String()
 			a.health.suspect(l.hop.addr)
 		}

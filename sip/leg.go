@@ -2,11 +2,13 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+	"golang.org/x/time/rate"
 
 	"github.com/avanak/avanak"
 	"github.com/avanak/avanak/sip/digest"
@@ -47,6 +49,8 @@ type leg struct {
 	nudge   chan struct{}      // capacity 1: a Call ended
 	first   chan struct{}      // closed by the leg's goroutine when the first 2xx is known
 
+	requests *rate.Limiter // what the door lets in of its dialogs
+
 	tag   string // of our From; set before anybody else sees the leg
 	place locate.Place
 	hop   hop
@@ -61,6 +65,7 @@ type leg struct {
 	again     int             // how often the INVITE was sent anew: challenges, session intervals
 	minSE     int             // seconds that a 422 asked for
 	exchange  *digest.Exchange
+	handed    bool // an INVITE was handed to sipgo
 	tx        sip.ClientTransaction
 	responses <-chan *sip.Response // nil once the transaction is over
 	txDone    <-chan struct{}      // nil once the transaction is over
@@ -78,7 +83,8 @@ type leg struct {
 func newLeg(a *Agent, inv Invite) *leg {
 	return &leg{agent: a, inv: inv, callID: inv.CallID, ring: inv.RingLimit, sdp: inv.SDP, cseq: 1,
 		exchange: a.exchange(), tag: sip.GenerateTagN(16), result: make(chan Result, 1), inbox: make(chan *sip.Response, inboxSize),
-		nudge: make(chan struct{}, 1), first: make(chan struct{}), calls: make(map[string]*Call)}
+		nudge: make(chan struct{}, 1), first: make(chan struct{}), calls: make(map[string]*Call),
+		requests: rate.NewLimiter(dialogRate, dialogBurst)}
 }
 
 // offer hands the leg a response from outside of its transaction channel. It never blocks.
@@ -211,6 +217,9 @@ func (l *leg) transactionOver() {
 		case <-l.agent.drain:
 			l.deliver(Cancelled, ErrClosing)
 		default:
+			if l.hop.over.stream() && errors.Is(err, sip.ErrTransactionTransport) {
+				l.agent.m.cut.Inc()
+			}
 			l.agent.health.suspect(l.hop.addr)
 			l.deliver(Silent, fmt.Errorf("%w: %w", ErrNoResponse, err))
 		}
@@ -291,9 +300,4 @@ func (l *leg) breakdown() {
 	l.deliver(Broken, errPanic)
 	l.hangUpAll()
 	l.stop()
-}
-
-func tagOf(params sip.HeaderParams) string {
-	tag, _ := params.Get("tag")
-	return tag
 }

@@ -21,6 +21,7 @@ type metrics struct {
 	pracks     prometheus.Counter
 	callbacks  prometheus.Counter
 	malformed  prometheus.Counter
+	cut        prometheus.Counter
 	dropped    *prometheus.CounterVec // why
 	calls      prometheus.Gauge
 	legs       prometheus.Gauge
@@ -51,8 +52,9 @@ func newMetrics(reg prometheus.Registerer, trunk string) (*metrics, error) {
 		pracks:     counter("pracks_total", "Reliable provisional responses that were acknowledged."),
 		callbacks:  counter("callbacks_total", "INVITEs from outside of a call: people who call the shown number back, or scans. Each got 480."),
 		malformed:  counter("malformed_requests_total", "Requests that broke a rule of RFC 3261; each was refused."),
+		cut:        counter("cut_connections_total", "INVITEs whose connection ended under them: it broke, or what came over it was no SIP."),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "avanak_sip_dropped_total",
-			Help: "Datagrams and connections that were dropped unread: of strangers, or in a flood."}, []string{"why"}),
+			Help: "Datagrams and connections that were dropped unread: of strangers, in a flood, or responses without their head."}, []string{"why"}),
 		targetsUp:  gauge("targets_up", "Targets of the trunk that may be chosen, as of the last keep-alive."),
 		registered: gauge("registered", "1 while the registrar knows us; 0 too where the trunk wants no registration."),
 		calls:      gauge("calls", "Answered calls that have not ended."),
@@ -61,13 +63,13 @@ func newMetrics(reg prometheus.Registerer, trunk string) (*metrics, error) {
 	for i, class := range classes {
 		m.byClass[i] = m.responses.WithLabelValues(class)
 	}
-	for _, why := range []string{"stranger", "flood"} {
+	for _, why := range []string{"stranger", "flood", "garbage"} {
 		m.dropped.WithLabelValues(why)
 	}
 	wrapped := prometheus.WrapRegistererWith(prometheus.Labels{"trunk": trunk}, reg)
 	var errs []error
 	for _, c := range []prometheus.Collector{m.invites, m.responses, m.late2xx, m.forked2xx, m.ackReplays, m.library,
-		m.panics, m.calls, m.legs, m.challenges, m.pracks, m.callbacks, m.malformed, m.dropped, m.targetsUp, m.registered} {
+		m.panics, m.calls, m.legs, m.challenges, m.pracks, m.callbacks, m.malformed, m.cut, m.dropped, m.targetsUp, m.registered} {
 		errs = append(errs, wrapped.Register(c))
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -46,9 +46,11 @@ func (a *Agent) leg(callID string) *leg {
 	return a.legs[callID]
 }
 
-// hasLeg is the door's question: whether a datagram belongs to a call of ours.
+// hasLeg is the door's question: whether a request passes as one of a call of ours. One that sends many has used its
+// right up for a while: each makes a transaction that is remembered for 32 s.
 func (a *Agent) hasLeg(callID []byte) bool {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.legs[string(callID)] != nil
+	l := a.legs[string(callID)]
+	a.mu.Unlock()
+	return l != nil && l.requests.Allow()
 }

@@ -56,6 +56,17 @@ func (l *leg) resend(res *sip.Response) bool {
 	return true
 }
 
+// trySend is send whose panic ends this call only.
+func (l *leg) trySend(ctx context.Context) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.agent.panicked("send "+l.callID, p)
+			err = errPanic
+		}
+	}()
+	return l.send(ctx)
+}
+
 // send passes the last gate, sends the INVITE and starts the leg's goroutine. An error means that nothing left.
 func (l *leg) send(ctx context.Context) error {
 	a := l.agent
@@ -98,6 +109,7 @@ func (l *leg) launch(ctx context.Context) error {
 		return err
 	}
 	sent := time.Now()
+	l.handed = true
 	tx, err := a.begin(ctx, l.invite)
 	if err != nil {
 		return err

@@ -48,7 +48,7 @@ func (a *Agent) wrap(h handler) sipgo.RequestHandler {
 // dialogOf matches Call-ID and both tags (RFC 3261 section 12.2.2).
 func (a *Agent) dialogOf(req *sip.Request) *Call {
 	l := a.leg(string(*req.CallID()))
-	if l == nil || !req.To().Params.Has("tag") {
+	if l == nil || tagOf(req.To().Params) == "" {
 		return nil
 	}
 	c := l.call(tagOf(req.To().Params), tagOf(req.From().Params))
@@ -63,12 +63,23 @@ func (a *Agent) respond(req *sip.Request, tx sip.ServerTransaction, status int, 
 		return
 	}
 	if err := tx.Respond(a.response(req, status, reason, body, extra...)); err != nil {
-		a.log.Warn("response did not leave", "status", status, "err", err)
+		a.unsent(req, status, err)
+	}
+}
+
+// unsent logs a response that did not leave, at most once in libraryPause: where it goes to is the far end's choice.
+func (a *Agent) unsent(req *sip.Request, status int, err error) {
+	if skipped, pass := a.unsaid.pass(time.Now()); pass {
+		a.log.Warn("response did not leave", "method", string(req.Method), "status", status, "err", err, "skipped", skipped)
 	}
 }
 
 func (a *Agent) response(req *sip.Request, status int, reason string, body []byte, extra ...sip.Header) *sip.Response {
 	res := sip.NewResponseFromRequest(req, status, reason, body)
+	res.SipVersion = version // not that of the request
+	if req.To() != nil {
+		keepTag(req.To().Params, &res.To().Params)
+	}
 	res.AppendHeader(headAllow)
 	res.AppendHeader(headSupported)
 	res.AppendHeader(a.userAgent)
@@ -110,7 +121,7 @@ func (a *Agent) onInfo(req *sip.Request, tx sip.ServerTransaction, c *Call) {
 
 // onOptions answers the carrier's keep-alive as well as an in-dialog ping.
 func (a *Agent) onOptions(req *sip.Request, tx sip.ServerTransaction, c *Call) {
-	if c == nil && req.To().Params.Has("tag") {
+	if c == nil && tagOf(req.To().Params) != "" {
 		a.gone(req, tx)
 		return
 	}
@@ -142,7 +153,7 @@ func (a *Agent) onUpdate(req *sip.Request, tx sip.ServerTransaction, c *Call) {
 // 13.3.1.4): sipgo does not resend a 2xx. An INVITE outside of a dialog is somebody who calls the shown number back: no
 // route leads in, and nobody is there to answer.
 func (a *Agent) onInvite(req *sip.Request, tx sip.ServerTransaction, c *Call) {
-	if c == nil && !req.To().Params.Has("tag") {
+	if c == nil && tagOf(req.To().Params) == "" {
 		a.m.callbacks.Inc()
 		a.respond(req, tx, 480, "Temporarily Unavailable", nil)
 		return
@@ -157,7 +168,7 @@ func (a *Agent) onInvite(req *sip.Request, tx sip.ServerTransaction, c *Call) {
 	giveUp := time.After(64 * sip.T1)
 	for pause := sip.T1; ; pause = min(2*pause, sip.T2) {
 		if err := tx.Respond(res); err != nil {
-			a.log.Warn("response did not leave", "status", 200, "call_id", c.dialog.callID, "err", err)
+			a.unsent(req, res.StatusCode, err)
 			return
 		}
 		select {
