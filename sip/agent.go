@@ -60,6 +60,7 @@ type Agent struct {
 	auth      *digest.Answerer
 	door      *door
 	userAgent sip.Header
+	second    time.Duration // of session timers: a second, or less in tests
 	crew      *crew
 	drain     chan struct{}   // closed by Close: end what lives, politely
 	quit      chan struct{}   // closed by Close when politeness is over
@@ -110,7 +111,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Agent, error
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, log: log.With("trunk", cfg.Name), m: m, find: find, crew: newCrew(),
+	a := &Agent{cfg: cfg, log: log.With("trunk", cfg.Name), m: m, find: find, crew: newCrew(), second: time.Second,
 		userAgent: sip.NewHeader("User-Agent", cfg.UserAgent), drain: make(chan struct{}), quit: make(chan struct{}),
 		legs: make(map[string]*leg), empty: make(chan struct{})}
 	// Not a caller's context: what is under way must be answered for after its caller has gone. Close ends it.
