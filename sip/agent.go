@@ -58,6 +58,7 @@ type Agent struct {
 	targets   *targets
 	health    *health
 	auth      *digest.Answerer
+	refusals  *refusals
 	door      *door
 	userAgent sip.Header
 	second    time.Duration // of session timers: a second, or less in tests
@@ -120,6 +121,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Agent, error
 	a.health = newHealth(a)
 	a.door = newDoor(find, cfg.Sources, a.hasLeg, m, a.log)
 	a.auth = digest.New(cfg.Auth)
+	a.refusals = newRefusals()
 	return a, nil
 }
 

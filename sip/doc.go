@@ -19,12 +19,12 @@
 //
 // Invariants:
 //   - Whoever places a call owns every leg until it is answered for: a 2xx that comes too late, or from a second branch
-//     of a fork, is acknowledged and ended by a BYE, whoever waits or no longer waits for it.
+//     of a fork, or after a refusal, is acknowledged and ended by a BYE, whoever waits or no longer waits for it.
 //   - A retransmitted 2xx is acknowledged again with the same ACK.
 //   - CANCEL leaves only after a provisional response (RFC 3261 section 9.1). Where none came, retransmission of the INVITE
 //     is stopped and a response that still comes is settled.
 //   - A leg reads its transaction until the end: any number of provisional responses is fine.
 //   - Invite returns exactly one Result within bounded time, and only after the ACK has left.
-//   - We are no user agent server: an INVITE from outside of a dialog is refused with 403.
+//   - We are no user agent server: an INVITE from outside of a dialog is refused with 480.
 //   - Nothing here logs a person's number; sipgo's own log lines are reduced to their constant text.
 package sip
