@@ -59,9 +59,11 @@ type Agent struct {
 	targets   *targets
 	health    *health
 	auth      *digest.Answerer
+	refusals  *refusals
 	door      *door
 	userAgent sip.Header
-	unsaid    *logGate // for responses that did not leave
+	unsaid    *logGate      // for responses that did not leave
+	second    time.Duration // of session timers: a second, or less in tests
 	crew      *crew
 	drain     chan struct{}   // closed by Close: end what lives, politely
 	quit      chan struct{}   // closed by Close when politeness is over
@@ -113,7 +115,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Agent, error
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, log: log.With("trunk", cfg.Name), m: m, find: find, unsaid: new(logGate), crew: newCrew(),
+	a := &Agent{cfg: cfg, log: log.With("trunk", cfg.Name), m: m, find: find, unsaid: new(logGate), crew: newCrew(), second: time.Second,
 		userAgent: sip.NewHeader("User-Agent", cfg.UserAgent), drain: make(chan struct{}), quit: make(chan struct{}),
 		legs: make(map[string]*leg), empty: make(chan struct{})}
 	// Not a caller's context: what is under way must be answered for after its caller has gone. Close ends it.
@@ -122,6 +124,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Agent, error
 	a.health = newHealth(a)
 	a.door = newDoor(find, cfg.Sources, a.hasLeg, m, a.log)
 	a.auth = digest.New(cfg.Auth)
+	a.refusals = newRefusals()
 	return a, nil
 }
 

@@ -6,9 +6,13 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// ours tells whether a response belongs to the leg: Call-ID and our tag. sipgo matches by branch and method only.
+// ours tells whether a response belongs to the leg: Call-ID, our tag and an INVITE that we sent. sipgo matches by branch
+// and method only.
 func (l *leg) ours(res *sip.Response) bool {
 	if res.CallID() == nil || res.From() == nil || res.To() == nil || res.CSeq() == nil {
+		return false
+	}
+	if l.invite != nil && (res.CSeq().SeqNo == 0 || res.CSeq().SeqNo > l.invite.CSeq().SeqNo) {
 		return false
 	}
 	return string(*res.CallID()) == l.callID && tagOf(res.From().Params) == l.tag
@@ -16,6 +20,9 @@ func (l *leg) ours(res *sip.Response) bool {
 
 // receive is every response to the INVITE, by whatever way it came.
 func (l *leg) receive(res *sip.Response) {
+	if branch, ok := res.Via().Params.Get("branch"); ok && res.StatusCode >= 300 && !l.stopped {
+		l.agent.refusals.note(branch) // whoever sent it: sipgo's transaction takes no answer any more
+	}
 	if !l.ours(res) || res.CSeq().MethodName != sip.INVITE {
 		return
 	}
@@ -52,7 +59,9 @@ func (l *leg) provisional(res *sip.Response) {
 		}
 	case watching: // we gave up in silence, and the call lives after all
 		l.cancel()
-	case cancelling, answered, over:
+	case answered:
+		l.withdraw(res.CSeq().SeqNo)
+	case cancelling, over:
 	}
 }
 
@@ -128,6 +137,7 @@ func (l *leg) success(res *sip.Response) {
 
 // assign decides what a newly answered branch is for.
 func (l *leg) assign(c *Call) {
+	rings := l.phase == proceeding
 	switch l.phase {
 	case calling, proceeding:
 		l.phase = answered
@@ -135,6 +145,12 @@ func (l *leg) assign(c *Call) {
 		l.res.Call = c
 		l.deliver(Answered, nil)
 		c.session.begin()
+		if l.overtaken() {
+			l.alarm.Reset(settleFactor * sip.T1)
+			if rings {
+				l.cancel()
+			}
+		}
 	case answered:
 		l.agent.m.forked2xx.Inc()
 		c.leave(CauseNormal)
@@ -144,6 +160,19 @@ func (l *leg) assign(c *Call) {
 		l.res.Late = true
 		l.deliver(l.res.End, l.res.Err)
 		l.watch()
+	}
+}
+
+// overtaken tells whether the call was answered by an INVITE that had been refused and sent anew: the latest one must not
+// make another phone ring, or the same one twice.
+func (l *leg) overtaken() bool {
+	return l.res.Call != nil && l.invite != nil && l.res.Call.dialog.invite != l.invite.CSeq().SeqNo
+}
+
+// withdraw cancels the latest INVITE where it was overtaken, once a provisional response to it has come.
+func (l *leg) withdraw(seq uint32) {
+	if l.overtaken() && seq == l.invite.CSeq().SeqNo {
+		l.cancel()
 	}
 }
 

@@ -37,8 +37,9 @@ type Call struct {
 
 // ackWait is the re-INVITE whose 2xx the far end has not acknowledged yet.
 type ackWait struct {
-	seq  uint32
-	came chan struct{} // closed when the ACK came; nil where none is awaited
+	seq     uint32
+	offered bool          // our 2xx has an offer, its ACK the answer
+	came    chan struct{} // closed when the ACK came; nil where none is awaited
 }
 
 func newCall(l *leg, res *sip.Response) *Call {

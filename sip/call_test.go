@@ -14,6 +14,7 @@ import (
 	"github.com/avanak/avanak"
 )
 
+// T7, sipgo fault 4: it acknowledged the first branch again, and the second never.
 func TestSecondBranchOfAForkIsAcknowledgedAndEnded(t *testing.T) {
 	r := newRig(t)
 	c, inv := r.answer()
@@ -29,6 +30,7 @@ func TestSecondBranchOfAForkIsAcknowledgedAndEnded(t *testing.T) {
 	require.Contains(t, bye.get("To"), "tag=leg1")
 }
 
+// T8: our ACK was lost.
 func TestRetransmittedAnswerIsAcknowledgedAgain(t *testing.T) {
 	r := newRig(t)
 	out := r.invite(t.Context(), Invite{})
@@ -49,6 +51,7 @@ func TestRetransmittedAnswerIsAcknowledgedAgain(t *testing.T) {
 	r.hangup(res.Call)
 }
 
+// T10: the far end hangs up.
 func TestCalleeHangsUp(t *testing.T) {
 	r := newRig(t)
 	c, inv := r.answer()
@@ -64,6 +67,7 @@ func TestCalleeHangsUp(t *testing.T) {
 	r.next("481 BYE")
 }
 
+// T10, T13: a BYE before our ACK, or before its own 200 was read.
 func TestByeOnTheHeelsOfTheAnswerIsHeeded(t *testing.T) {
 	r := newRig(t)
 	for n := range 20 {
@@ -84,6 +88,7 @@ func TestByeOnTheHeelsOfTheAnswerIsHeeded(t *testing.T) {
 	}
 }
 
+// T9, sipgo fault 7: for it, all but a 200 was a failed BYE.
 func TestAnyEndOfOurByeEndsTheCall(t *testing.T) {
 	for _, status := range []int{200, 202, 408, 481, 500, 0} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -101,6 +106,7 @@ func TestAnyEndOfOurByeEndsTheCall(t *testing.T) {
 	}
 }
 
+// T9: glare of two BYEs.
 func TestByesThatCross(t *testing.T) {
 	r := newRig(t)
 	c, inv := r.answer()
@@ -141,6 +147,7 @@ func TestForgedRequestsDoNotTouchTheCall(t *testing.T) {
 	r.hangup(c)
 }
 
+// T15: what a carrier sends in a call.
 func TestInDialogRequestsAreAnswered(t *testing.T) {
 	t38 := "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image 4000 udptl t38\r\n"
 	moved := strings.Replace(answerSDP, "m=audio 4000", "m=audio 4444", 1)
@@ -209,6 +216,7 @@ func TestRequestsFromOutsideOfDialogs(t *testing.T) {
 	r.next("481 BYE")
 }
 
+// T14: a route set that makes our ACK and BYE larger than sipgo would send by UDP.
 func TestRouteSetIsFrozenAtTheAnswer(t *testing.T) {
 	var routes []string
 	for n := range 12 {

@@ -23,7 +23,7 @@
 //
 // Invariants:
 //   - Whoever places a call owns every leg until it is answered for: a 2xx that comes too late, or from a second branch
-//     of a fork, is acknowledged and ended by a BYE, whoever waits or no longer waits for it.
+//     of a fork, or after a refusal, is acknowledged and ended by a BYE, whoever waits or no longer waits for it.
 //   - A retransmitted 2xx is acknowledged again with the same ACK.
 //   - CANCEL leaves only after a provisional response (RFC 3261 section 9.1). Where none came, retransmission of the INVITE
 //     is stopped and a response that still comes is settled.

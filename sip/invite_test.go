@@ -64,6 +64,7 @@ func TestCallIsPlacedAnsweredAndHungUp(t *testing.T) {
 	require.Equal(t, []string{"INVITE", "ACK", "BYE"}, r.kinds())
 }
 
+// T2: an overloaded trunk says for how long, and that nothing rang.
 func TestRefusalIsReported(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -102,6 +103,7 @@ func TestRefusalIsReported(t *testing.T) {
 	}
 }
 
+// T4: a slow trunk, that rings for ever or only tries.
 func TestNobodyAnswersWithinTheRingLimit(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -136,6 +138,7 @@ func TestNobodyAnswersWithinTheRingLimit(t *testing.T) {
 	}
 }
 
+// T4: a long wait before the first ring takes nothing from the ringing.
 func TestRingLimitStartsWithTheFirstRinging(t *testing.T) {
 	const limit = 1500 * time.Millisecond
 	r := newRig(t)
@@ -151,6 +154,7 @@ func TestRingLimitStartsWithTheFirstRinging(t *testing.T) {
 	require.GreaterOrEqual(t, res.Timing.Ringing.Sub(res.Timing.FirstProvisional), limit/4)
 }
 
+// T5, sipgo fault 1: it gave the call up at the eleventh response, without a CANCEL.
 func TestAnyNumberOfProvisionalResponsesIsFine(t *testing.T) {
 	r := newRig(t)
 	out := r.invite(t.Context(), Invite{})
@@ -166,6 +170,7 @@ func TestAnyNumberOfProvisionalResponsesIsFine(t *testing.T) {
 	r.hangup(res.Call)
 }
 
+// T1: a silent trunk.
 func TestSilenceIsAmbiguousAndEndsTheRetransmission(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.FirstResponse = 300 * time.Millisecond })
 	res := r.result(r.invite(t.Context(), Invite{}))
@@ -182,12 +187,12 @@ func TestSilenceIsAmbiguousAndEndsTheRetransmission(t *testing.T) {
 }
 
 func TestResponseOfAnotherCallIsNoResponse(t *testing.T) {
-	for _, header := range []string{"call-id", "from"} {
-		t.Run(header, func(t *testing.T) {
+	for _, header := range anotherCall {
+		t.Run(header[0]+" "+header[1], func(t *testing.T) {
+			t.Parallel()
 			r := newRig(t, func(c *Config) { c.FirstResponse = 300 * time.Millisecond })
 			out := r.invite(t.Context(), Invite{})
-			forged := r.next("INVITE")
-			forged.headers = append([][2]string{{header, "<sip:02191000000@127.0.0.1>;tag=forged"}}, forged.headers...)
+			forged := r.next("INVITE").with(header[0], header[1])
 			r.reply(forged, 180, "Ringing", "leg1", "")
 			res := r.result(out)
 			require.Equal(t, Silent, res.End)
@@ -226,6 +231,7 @@ func TestWhatComesAfterTheSilenceIsSettled(t *testing.T) {
 	})
 }
 
+// T6, sipgo fault 2: it sent neither ACK nor BYE.
 func TestAnswerThatCrossesCancelIsEndedAndReported(t *testing.T) {
 	r := newRig(t)
 	out := r.invite(t.Context(), Invite{RingLimit: 200 * time.Millisecond})

@@ -185,7 +185,9 @@ func (l *leg) timeout() {
 	case watching:
 		l.stop()
 		l.phase = over
-	case answered, over:
+	case answered: // an INVITE that was overtaken, and has no final response yet
+		l.stop()
+	case over:
 	}
 }
 

@@ -36,6 +36,9 @@ func (c *Call) reinvite(build func() *sip.Request) *sip.Response {
 			return nil
 		}
 		acknowledge(res)
+		if res.IsSuccess() {
+			c.heed(res.Body())
+		}
 		accepted(x, res)
 		if !challenged(res) || a.challenge(x, res) != nil {
 			return res // the transaction goes on by itself: it acknowledges copies

@@ -26,7 +26,7 @@ func (l *leg) resend(res *sip.Response) bool {
 		}
 	case res.StatusCode == 422:
 		least, err := strconv.Atoi(headerValue(res.GetHeader("Min-SE")))
-		if err != nil || least <= l.minSE || least > int(maxSession/time.Second) {
+		if err != nil || least <= l.minSE || least > maxSession {
 			return false
 		}
 		l.minSE = least

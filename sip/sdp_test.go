@@ -22,6 +22,7 @@ func TestOfferIsReadAsItIsMeant(t *testing.T) {
 	}
 }
 
+// T16: descriptions that are of no use to us, or meant to hurt.
 func TestParseAnswer(t *testing.T) {
 	const head = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\n"
 	const session = head + "c=IN IP4 192.0.2.9\r\nt=0 0\r\n"

@@ -131,9 +131,10 @@ func (a *Agent) onOptions(req *sip.Request, tx sip.ServerTransaction, c *Call) {
 // onCancel sees only a CANCEL for which sipgo has no INVITE.
 func (a *Agent) onCancel(req *sip.Request, tx sip.ServerTransaction, _ *Call) { a.gone(req, tx) }
 
+// onAck ends the resending of a re-INVITE's 2xx. Where that 2xx carried our offer, the ACK has the answer.
 func (a *Agent) onAck(req *sip.Request, _ sip.ServerTransaction, c *Call) {
-	if c != nil {
-		c.confirm(req.CSeq().SeqNo)
+	if c != nil && c.confirm(req.CSeq().SeqNo) {
+		c.heed(req.Body())
 	}
 }
 
@@ -143,10 +144,7 @@ func (a *Agent) onUpdate(req *sip.Request, tx sip.ServerTransaction, c *Call) {
 	if !ok {
 		return
 	}
-	if len(req.Body()) == 0 {
-		body = nil
-	}
-	a.respond(req, tx, 200, "OK", body, c.session.refreshed(req))
+	a.respond(req, tx, 200, "OK", body, c.session.refreshed(req)...)
 }
 
 // onInvite answers a re-INVITE with the session that we have, and sends its 2xx until the ACK (RFC 3261 section
@@ -162,9 +160,9 @@ func (a *Agent) onInvite(req *sip.Request, tx sip.ServerTransaction, c *Call) {
 	if !ok {
 		return
 	}
-	acked := c.await(req.CSeq().SeqNo)
+	acked := c.await(req.CSeq().SeqNo, len(req.Body()) == 0)
 	defer c.confirm(req.CSeq().SeqNo) // also where no ACK came
-	res := a.response(req, 200, "OK", body, c.session.refreshed(req))
+	res := a.response(req, 200, "OK", body, c.session.refreshed(req)...)
 	giveUp := time.After(64 * sip.T1)
 	for pause := sip.T1; ; pause = min(2*pause, sip.T2) {
 		if err := tx.Respond(res); err != nil {
@@ -197,7 +195,7 @@ func (a *Agent) renegotiate(req *sip.Request, tx sip.ServerTransaction, c *Call)
 		a.respond(req, tx, 500, "Server Internal Error", nil)
 		return nil, false
 	}
-	if interval, _, asked := sessionExpires(req); asked && interval < minSession {
+	if interval, _, asked := sessionExpires(req); asked && interval < shortSession {
 		a.respond(req, tx, 422, "Session Interval Too Small", nil, sip.NewHeader("Min-SE", strconv.Itoa(shortSession)))
 		return nil, false
 	}
@@ -206,8 +204,11 @@ func (a *Agent) renegotiate(req *sip.Request, tx sip.ServerTransaction, c *Call)
 		a.respond(req, tx, 491, "Request Pending", nil) // glare (section 14.2)
 		return nil, false
 	}
-	body = c.local
-	if len(offer) > 0 {
+	if len(offer) == 0 {
+		if req.Method == sip.INVITE {
+			body = c.offerAnew()
+		}
+	} else {
 		streams, direction, err := offered(offer)
 		if err != nil || streams != 1 {
 			a.respond(req, tx, 488, "Not Acceptable Here", nil)
@@ -229,14 +230,49 @@ func (c *Call) offers() bool {
 // accept takes the far end's new session description, tells whoever plays about it, and returns our answer: ours as it
 // was, with the other side of their direction, and a version of its own where that changed (RFC 3264 section 8).
 func (c *Call) accept(offer []byte, direction Direction) []byte {
+	c.heard(offer)
 	c.mu.Lock()
-	changed := !bytes.Equal(c.sdp, offer)
-	c.sdp = slices.Clone(offer)
-	if direction != c.held {
-		c.held = direction
+	defer c.mu.Unlock()
+	c.turn(direction)
+	return turned(c.local, c.held, c.version)
+}
+
+// offerAnew is our answer to a re-INVITE that has no offer: one as for a new call, whatever was held before (RFC 3261
+// section 14.2).
+func (c *Call) offerAnew() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turn(SendRecv)
+	return turned(c.local, c.held, c.version)
+}
+
+// turn notes the far end's direction. The caller holds mu.
+func (c *Call) turn(theirs Direction) {
+	if theirs != c.held {
+		c.held = theirs
 		c.version++
 	}
-	answer := turned(c.local, direction, c.version)
+}
+
+// description is our session description as we said it last.
+func (c *Call) description() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return turned(c.local, c.held, c.version)
+}
+
+// heed takes in the far end's answer to an offer of ours; one that we cannot play to changes nothing.
+func (c *Call) heed(answer []byte) {
+	if _, err := ParseAnswer(answer); err == nil {
+		c.heard(answer)
+	}
+}
+
+// heard keeps the far end's session description, and tells whoever plays where it has changed.
+func (c *Call) heard(sdp []byte) {
+	c.mu.Lock()
+	changed := !bytes.Equal(c.sdp, sdp)
+	c.sdp = slices.Clone(sdp)
 	c.mu.Unlock()
 	if changed {
 		select {
@@ -244,27 +280,29 @@ func (c *Call) accept(offer []byte, direction Direction) []byte {
 		default:
 		}
 	}
-	return answer
 }
 
 // await notes the re-INVITE whose ACK is awaited. One that was awaited before came by then, or never will: messages of a
 // call may overtake each other here.
-func (c *Call) await(seq uint32) <-chan struct{} {
+func (c *Call) await(seq uint32, offered bool) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.acked.came != nil {
 		close(c.acked.came)
 	}
-	c.acked = ackWait{seq: seq, came: make(chan struct{})}
+	c.acked = ackWait{seq: seq, offered: offered, came: make(chan struct{})}
 	return c.acked.came
 }
 
-// confirm is the ACK of a re-INVITE, or the end of the wait for it.
-func (c *Call) confirm(seq uint32) {
+// confirm is the ACK of a re-INVITE, or the end of the wait for it. It tells whether the ACK has the answer to our offer.
+func (c *Call) confirm(seq uint32) (answers bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.acked.came != nil && c.acked.seq == seq {
-		close(c.acked.came)
-		c.acked = ackWait{}
+	if c.acked.came == nil || c.acked.seq != seq {
+		return false
 	}
+	answers = c.acked.offered
+	close(c.acked.came)
+	c.acked = ackWait{}
+	return answers
 }

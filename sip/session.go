@@ -9,11 +9,12 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// Bounds of session timers (RFC 4028).
+// Bounds of session timers (RFC 4028), in seconds.
 const (
-	maxSession   = 24 * time.Hour
-	graceSession = 32 * time.Second // a session is given up this long before it expires, or a third of it (section 10)
-	shortSession = 90               // seconds: the least that RFC 4028 lets anybody ask for
+	maxSession   = 24 * 60 * 60
+	shortSession = 90 // the least that anybody may ask for (section 4)
+	graceSession = 32 // a session is given up this long before it expires, or a third of it (section 10)
+	pauseSession = 2  // at least between two tries to refresh, and then the far end's glare is over (RFC 3261 section 14.1)
 )
 
 // CauseExpired is the Q.850 cause of a call whose session was not refreshed: recovery on timer expiry.
@@ -25,11 +26,14 @@ type session struct {
 	call *Call
 
 	mu       sync.Mutex
-	interval time.Duration // 0: no timer; guarded by mu
-	ours     bool          // we are the refresher; guarded by mu
-	update   bool          // the far end understands UPDATE; guarded by mu
-	timer    *time.Timer   // guarded by mu
-	over     bool          // guarded by mu
+	interval int         // seconds, 0: no timer; guarded by mu
+	minSE    int         // seconds that a 422 asked for; guarded by mu
+	ours     bool        // we are the refresher; guarded by mu
+	update   bool        // the far end understands UPDATE; guarded by mu
+	timer    *time.Timer // guarded by mu
+	next     time.Time   // when the timer is due; guarded by mu
+	until    time.Time   // when the session expires; guarded by mu
+	over     bool        // guarded by mu
 }
 
 // askForTimer puts Session-Expires and Min-SE on an INVITE where the trunk wants a timer, or a 422 told us a minimum.
@@ -47,7 +51,7 @@ func (a *Agent) askForTimer(req *sip.Request, minSE int) {
 func newSession(c *Call, res *sip.Response) *session {
 	s := &session{call: c, update: understands(res.GetHeaders("Allow"), "UPDATE")}
 	if interval, refresher, ok := sessionExpires(res); ok {
-		s.interval, s.ours = interval, refresher != "uas" // without a word it is the caller's
+		s.interval, s.ours = bounded(interval), refresher != "uas" // without a word it is the caller's
 	}
 	return s
 }
@@ -56,7 +60,7 @@ func newSession(c *Call, res *sip.Response) *session {
 func (s *session) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.arm()
+	s.renew()
 }
 
 // end stops it for good.
@@ -69,24 +73,44 @@ func (s *session) end() {
 	}
 }
 
-// arm sets the timer anew. The caller holds mu.
-func (s *session) arm() {
+// seconds is a length of time as the Agent counts it.
+func (s *session) seconds(n int) time.Duration { return time.Duration(n) * s.call.agent.second }
+
+// renew begins the interval anew. The caller holds mu.
+func (s *session) renew() {
+	s.until = time.Now().Add(s.seconds(s.interval))
+	wait := s.seconds(s.interval) / 2
+	if !s.ours {
+		wait = s.seconds(s.interval - min(graceSession, s.interval/3))
+	}
+	s.arm(wait)
+}
+
+// again tries to refresh once more after half of what is left, or ends the call where nothing is left. The caller holds mu.
+func (s *session) again() {
+	left, pause := time.Until(s.until), s.seconds(pauseSession)
+	if left < pause {
+		s.call.agent.crew.run(s.expire)
+		return
+	}
+	s.arm(max(left/2, pause))
+}
+
+// arm sets the timer. The caller holds mu.
+func (s *session) arm(wait time.Duration) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
 	if s.over || s.interval == 0 {
 		return
 	}
-	wait := s.interval / 2
-	if !s.ours {
-		wait = s.interval - min(graceSession, s.interval/3)
-	}
+	s.next = time.Now().Add(wait)
 	s.timer = time.AfterFunc(wait, func() { s.call.agent.crew.run(s.due) })
 }
 
-// refreshed takes in a request of the far end's that refreshes the session, and returns the header of our 2xx, nil for
-// none (section 9): it stays the refresher that it names, and becomes it where it names none.
-func (s *session) refreshed(req *sip.Request) sip.Header {
+// refreshed takes in a request of the far end's that refreshes the session, and returns the headers of our 2xx
+// (section 9): it stays the refresher that it names, and becomes it where it names none.
+func (s *session) refreshed(req *sip.Request) []sip.Header {
 	interval, refresher, ok := sessionExpires(req)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,15 +118,19 @@ func (s *session) refreshed(req *sip.Request) sip.Header {
 		if s.interval != 0 && !s.ours {
 			s.interval = 0 // the far end has turned it off
 		}
-		s.arm()
+		s.renew()
 		return nil
 	}
 	if refresher == "" {
 		refresher = "uac"
 	}
-	s.interval, s.ours = interval, refresher == "uas"
-	s.arm()
-	return sip.NewHeader("Session-Expires", strconv.Itoa(int(interval/time.Second))+";refresher="+refresher)
+	s.interval, s.ours = bounded(interval), refresher == "uas"
+	s.renew()
+	headers := []sip.Header{sip.NewHeader("Session-Expires", strconv.Itoa(s.interval)+";refresher="+refresher)}
+	if refresher == "uac" { // then the far end must know of it
+		headers = append(headers, sip.NewHeader("Require", "timer"))
+	}
+	return headers
 }
 
 // due is the timer's work: refresh, or give up.
@@ -110,34 +138,46 @@ func (s *session) due() {
 	c := s.call
 	defer c.agent.guard("session timer")
 	s.mu.Lock()
-	ours, over, update, interval := s.ours, s.over, s.update, s.interval
+	ours, update := s.ours, s.update
+	over := s.over || s.interval == 0 || time.Now().Before(s.next)
 	s.mu.Unlock()
 	switch {
-	case over:
+	case over: // or refreshed, or turned off, at the last moment
 		return
 	case !ours:
-		c.agent.log.Warn("session was not refreshed: the call is ended", "call_id", c.dialog.callID)
-		c.leave(CauseExpired)
+		s.expire()
 		return
 	}
 	var res *sip.Response
 	if update {
-		res = c.agent.settle(func() *sip.Request { return s.request(sip.UPDATE, interval) })
+		res = c.agent.settle(func() *sip.Request { return s.request(sip.UPDATE) })
 	} else {
-		res = c.reinvite(func() *sip.Request { return s.request(sip.INVITE, interval) })
+		res = c.reinvite(func() *sip.Request { return s.request(sip.INVITE) })
 	}
 	s.concluded(res)
 }
 
-// request is a refresh: an UPDATE without a session description, or a re-INVITE with the one that we had.
-func (s *session) request(method sip.RequestMethod, interval time.Duration) *sip.Request {
+// expire ends the call whose session was not refreshed.
+func (s *session) expire() {
+	s.call.agent.log.Warn("session was not refreshed: the call is ended", "call_id", s.call.dialog.callID)
+	s.call.leave(CauseExpired)
+}
+
+// request is a refresh: an UPDATE without a session description, or a re-INVITE with the one that we have.
+func (s *session) request(method sip.RequestMethod) *sip.Request {
 	c := s.call
+	s.mu.Lock()
+	interval, minSE := s.interval, s.minSE
+	s.mu.Unlock()
 	var body []byte
 	if method == sip.INVITE {
-		body = c.local
+		body = c.description()
 	}
 	req := c.dialog.requestWith(method, c.dialog.count(), body, headSupported,
-		sip.NewHeader("Session-Expires", strconv.Itoa(int(interval/time.Second))+";refresher=uac"))
+		sip.NewHeader("Session-Expires", strconv.Itoa(interval)+";refresher=uac"))
+	if minSE > 0 {
+		req.AppendHeader(sip.NewHeader("Min-SE", strconv.Itoa(minSE)))
+	}
 	req.AppendHeader(c.agent.contact(c.dialog.user, c.dialog.source.over))
 	return req
 }
@@ -145,31 +185,37 @@ func (s *session) request(method sip.RequestMethod, interval time.Duration) *sip
 // concluded acts on the answer to our refresh (section 10).
 func (s *session) concluded(res *sip.Response) {
 	c := s.call
-	switch {
-	case res == nil, res.StatusCode == 408, res.StatusCode == 481:
-		c.agent.log.Warn("session could not be refreshed: the call is ended", "call_id", c.dialog.callID)
-		c.leave(CauseExpired)
+	if res == nil || res.StatusCode == 408 || res.StatusCode == 481 { // the far end has lost the call
+		s.expire()
 		return
-	case res.IsSuccess():
-		c.dialog.refresh(res)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch interval, refresher, ok := sessionExpires(res); {
-	case !res.IsSuccess(): // 491, 500 and their kin: once more, at half of what is left; the far end gives up in the end
-		if least, err := strconv.Atoi(headerValue(res.GetHeader("Min-SE"))); res.StatusCode == 422 && err == nil {
-			s.interval = min(max(s.interval, time.Duration(least)*time.Second), maxSession)
+	if res.StatusCode == 422 {
+		least, err := strconv.Atoi(headerValue(res.GetHeader("Min-SE")))
+		if err == nil && least > s.interval && least <= maxSession {
+			s.interval, s.minSE = least, least
+			s.arm(0)
+			return
 		}
-	case ok:
-		s.interval, s.ours = interval, refresher != "uas"
-	default: // the far end wants no timer any more
-		s.interval = 0
 	}
-	s.arm()
+	if !res.IsSuccess() { // 491, 500 and their kin
+		s.again()
+		return
+	}
+	c.dialog.refresh(res)
+	s.interval = 0 // unless the far end still wants a timer
+	if interval, refresher, ok := sessionExpires(res); ok {
+		s.interval, s.ours = bounded(interval), refresher != "uas"
+	}
+	s.renew()
 }
 
-// sessionExpires reads the Session-Expires header of a message, or its short form.
-func sessionExpires(m interface{ GetHeader(string) sip.Header }) (interval time.Duration, refresher string, ok bool) {
+// bounded is an interval of the far end's, in seconds, within what we keep to.
+func bounded(interval int) int { return min(max(interval, shortSession), maxSession) }
+
+// sessionExpires reads the Session-Expires header of a message, or its short form: seconds, as the far end wrote them.
+func sessionExpires(m interface{ GetHeader(string) sip.Header }) (interval int, refresher string, ok bool) {
 	h := m.GetHeader("Session-Expires")
 	if h == nil {
 		h = m.GetHeader("x")
@@ -187,8 +233,7 @@ func sessionExpires(m interface{ GetHeader(string) sip.Header }) (interval time.
 			refresher = strings.ToLower(v)
 		}
 	}
-	seconds = max(seconds, shortSession)
-	return min(time.Duration(seconds)*time.Second, maxSession), refresher, true
+	return int(seconds), refresher, true
 }
 
 // understands tells whether a list header names the word.

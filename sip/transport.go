@@ -141,6 +141,7 @@ func (a *Agent) assemble() error {
 	if a.ua, err = sipgo.NewUA(options...); err != nil {
 		return fmt.Errorf("make user agent: %w", err)
 	}
+	a.ua.TransportLayer().OnMessage(a.overhear)
 	if a.server, err = sipgo.NewServer(a.ua, sipgo.WithServerLogger(log)); err != nil {
 		return fmt.Errorf("make server: %w", err)
 	}
