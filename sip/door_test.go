@@ -255,7 +255,7 @@ func TestFloodFromTheTargetsAddressDisturbsNoCall(t *testing.T) {
 	took := time.Since(began)
 	dropped := func() float64 { return r.metric("dropped_total", "why", "flood") }
 	// The kernel may have dropped some, where the machine was busy.
-	require.Eventually(t, func() bool { return dropped() > sent/2 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return dropped() > sent/10 }, patience, time.Millisecond)
 	may := strangeBurst + int(took.Seconds()*strangeRate) + strangeRate
 	require.LessOrEqual(t, f.answers(), may)
 	require.Positive(t, f.answers(), "a carrier's keep-alive is answered")
@@ -276,7 +276,7 @@ func TestFloodWithinACallIsBounded(t *testing.T) {
 			"From: %s;tag=leg1\r\nTo: %s\r\nCall-ID: %s\r\nCSeq: %d OPTIONS\r\nContent-Length: 0\r\n\r\n", r.agent.Addr(), i,
 			inv.get("To"), line, inv.get("Call-ID"), i+1)
 	})
-	require.Eventually(t, func() bool { return r.metric("dropped_total", "why", "flood") > sent/2 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return r.metric("dropped_total", "why", "flood") > sent/10 }, patience, time.Millisecond)
 	require.False(t, talking.over())
 	insist(t, func() { r.request(inv, "BYE", "leg1", sent+1, "") }, talking.over)
 	require.Equal(t, avanak.Callee, talking.EndedBy())
@@ -294,7 +294,7 @@ func TestRefusalWithoutEndPilesNothingUp(t *testing.T) {
 	for range copies {
 		r.reply(inv, 486, "Busy Here", "leg1", "")
 	}
-	require.Eventually(t, func() bool { return r.metric("dropped_total", "why", "flood") > copies/2 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return r.metric("dropped_total", "why", "flood") > copies/10 }, patience, time.Millisecond)
 	require.Less(t, runtime.NumGoroutine(), running+copies/10)
 	r.copies(r.next("ACK"), 2) // the first copies are acknowledged
 }
