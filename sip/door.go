@@ -59,7 +59,7 @@ func (d *door) admits(from netip.AddrPort, b []byte) bool {
 		return true
 	}
 	d.m.dropped.WithLabelValues("flood").Inc()
-	d.say("sip requests come too fast", ip)
+	d.say("requests come too fast", ip)
 	return false
 }
 
@@ -69,11 +69,11 @@ func (d *door) admitsResponse(ip netip.Addr, b []byte) bool {
 	switch {
 	case !ok:
 		d.m.dropped.WithLabelValues("garbage").Inc()
-		d.say("sip response without its head is dropped", ip)
+		d.say("response without its head", ip)
 		return false
 	case h.refusal && !d.copies.pass(h.key, time.Now()):
 		d.m.dropped.WithLabelValues("flood").Inc()
-		d.say("the same sip response comes again and again", ip)
+		d.say("the same response comes again and again", ip)
 		return false
 	}
 	return true
@@ -83,12 +83,12 @@ func (d *door) admitsResponse(ip netip.Addr, b []byte) bool {
 // is missing among the sources.
 func (d *door) turnedAway(ip netip.Addr) {
 	d.m.dropped.WithLabelValues("stranger").Inc()
-	d.say("sip from an unknown address is dropped", ip)
+	d.say("from an unknown address", ip)
 }
 
 func (d *door) say(what string, ip netip.Addr) {
 	if skipped, pass := d.gate.pass(time.Now()); pass {
-		d.log.Warn(what, "source", ip.String(), "skipped", skipped)
+		d.log.Warn("sip input is dropped", "why", what, "source", ip.String(), "skipped", skipped)
 	}
 }
 

@@ -55,15 +55,15 @@ func unbound(f *testing.F) *rig {
 }
 
 // legOf is a leg with the Call-ID "call" and the tag "ours" whose INVITE has just left.
-func (r *rig) legOf(f testing.TB) *leg {
-	f.Helper()
+func (r *rig) legOf(tb testing.TB) *leg {
+	tb.Helper()
 	l := newLeg(r.agent, Invite{CallID: "call", To: 989120000001, SDP: Offer(loopback, 4002, 7)})
-	l.tag, l.ctx, l.alarm = "ours", f.Context(), time.NewTimer(time.Hour)
+	l.tag, l.ctx, l.alarm = "ours", tb.Context(), time.NewTimer(time.Hour)
 	l.place.Host, l.hop, l.hop.over = "127.0.0.1", hop{addr: loopbackPort}, OverTCP
 	l.res.Timing.Sent = time.Now()
 	var err error
 	l.invite, err = l.newInvite()
-	require.NoError(f, err)
+	require.NoError(tb, err)
 	l.invite.Via().Params.Add("branch", "z9hG4bKours")
 	return l
 }
@@ -170,12 +170,7 @@ func FuzzRequest(f *testing.F) {
 	r := unbound(f)
 	answered, err := sip.ParseMessage([]byte("SIP/2.0 200 OK\r\n" + fuzzHead + "\r\n" + answerSDP))
 	require.NoError(f, err)
-	server := make(map[sip.RequestMethod]handler)
-	a := r.agent
-	for method, h := range map[sip.RequestMethod]handler{sip.BYE: a.onBye, sip.INVITE: a.onInvite, sip.UPDATE: a.onUpdate, sip.INFO: a.onInfo,
-		sip.OPTIONS: a.onOptions, sip.ACK: a.onAck, sip.CANCEL: a.onCancel, sip.PRACK: a.onInfo} {
-		server[method] = h
-	}
+	a, handlers := r.agent, r.agent.handlers()
 	f.Fuzz(func(t *testing.T, b []byte) {
 		callIDOf(b)
 		m, err := sip.ParseMessage(b)
@@ -198,11 +193,9 @@ func FuzzRequest(f *testing.F) {
 		} else {
 			tx := sip.NewServerTx(key, req, to, discard)
 			require.NoError(t, tx.Init())
-			h := server[req.Method]
+			h := handlers[req.Method]
 			if h == nil {
-				h = func(req *sip.Request, tx sip.ServerTransaction, _ *Call) {
-					a.respond(req, tx, 405, "Method Not Allowed", nil)
-				}
+				h = a.onOther
 			}
 			a.wrap(h)(req, tx)
 			tx.Terminate()

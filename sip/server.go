@@ -15,17 +15,25 @@ import (
 // handler answers one request. call is nil where the request names no dialog of ours.
 type handler func(req *sip.Request, tx sip.ServerTransaction, call *Call)
 
-// register names what we answer. What is not named gets 405.
-func (a *Agent) register(s *sipgo.Server) {
-	for method, h := range map[sip.RequestMethod]handler{
+// handlers name what we answer.
+func (a *Agent) handlers() map[sip.RequestMethod]handler {
+	return map[sip.RequestMethod]handler{
 		sip.BYE: a.onBye, sip.INVITE: a.onInvite, sip.UPDATE: a.onUpdate, sip.INFO: a.onInfo,
 		sip.OPTIONS: a.onOptions, sip.ACK: a.onAck, sip.CANCEL: a.onCancel, sip.PRACK: a.onInfo,
-	} {
+	}
+}
+
+// register tells sipgo what we answer.
+func (a *Agent) register(s *sipgo.Server) {
+	for method, h := range a.handlers() {
 		s.OnRequest(method, a.wrap(h))
 	}
-	s.OnNoRoute(a.wrap(func(req *sip.Request, tx sip.ServerTransaction, _ *Call) {
-		a.respond(req, tx, 405, "Method Not Allowed", nil)
-	}))
+	s.OnNoRoute(a.wrap(a.onOther))
+}
+
+// onOther is what has no handler.
+func (a *Agent) onOther(req *sip.Request, tx sip.ServerTransaction, _ *Call) {
+	a.respond(req, tx, 405, "Method Not Allowed", nil)
 }
 
 // wrap finds the dialog, counts the goroutine, and keeps a panic to this request.

@@ -36,17 +36,17 @@ var torture = map[string]int{
 }
 
 // tortures reads the messages by name.
-func tortures(t testing.TB) map[string][]byte {
-	t.Helper()
+func tortures(tb testing.TB) map[string][]byte {
+	tb.Helper()
 	files, err := filepath.Glob("testdata/torture/*/*.dat")
-	require.NoError(t, err)
+	require.NoError(tb, err)
 	all := make(map[string][]byte)
 	for _, f := range files {
 		b, err := os.ReadFile(f) //nolint:gosec // of the tree
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		all[strings.TrimSuffix(filepath.Base(f), ".dat")] = b
 	}
-	require.Len(t, all, len(torture))
+	require.Len(tb, all, len(torture))
 	return all
 }
 
