@@ -102,6 +102,14 @@ func TestOnlyTheTrustedHostMovesAStreamOnce(t *testing.T) {
 			require.NoError(s, s.playback.Retarget(s.named.addr))
 			s.says(s.real, speech(PCMA))
 		}, false},
+		"just before a new description": {0, func(s *stage) {
+			require.NoError(s, s.real.sock.sendTo(speech(PCMA), sockaddr(s.us)))
+			require.NoError(s, s.playback.Retarget(s.named.addr))
+		}, false},
+		"two of that host at once": {0, func(s *stage) {
+			require.NoError(s, s.real.sock.sendTo(speech(PCMA), sockaddr(s.us)))
+			s.says(s.other, speech(PCMA))
+		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
