@@ -15,7 +15,8 @@
 //
 // A later session description may move the stream (Retarget), hold it (Hold) or change its law (Recode). With
 // Options.SymmetricFrom, RTP of one named host may move it once, within SymmetricWindow of Play: until that is settled the
-// socket stays unconnected, and the stream's own turns read what came. There is no goroutine per call in either mode.
+// socket stays unconnected with a filter on that host and the callee's, and the stream's own turns read what came. There is
+// no goroutine per call in either mode.
 //
 // Invariants:
 //

@@ -64,6 +64,7 @@ func (p *Playback) aim() error {
 	case nowhere(p.remote):
 		return nil
 	case p.learning != nil:
+		p.sock.admit(p.learning.from, p.remote.Addr())
 		p.dest = sockaddr(p.remote)
 		return nil
 	}

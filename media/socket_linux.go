@@ -1,6 +1,7 @@
 package media
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -76,6 +77,39 @@ func (s socket) send(packet []byte) error { return unix.Send(s.fd, packet, unix.
 // sendTo is send of a socket that is not connected.
 func (s socket) sendTo(packet []byte, to destination) error {
 	return unix.Sendto(s.fd, packet, unix.MSG_NOSIGNAL, to)
+}
+
+// admit makes the kernel drop what other hosts send: the few places of the receive buffer are for these. All are of the
+// socket's family. A refusal is of no consequence but in a flood.
+func (s socket) admit(hosts ...netip.Addr) {
+	const (
+		load   = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+		equal  = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+		ret    = unix.BPF_RET | unix.BPF_K
+		whole  = 1 << 16   // more than any datagram
+		header = -0x100000 // SKF_NET_OFF: offsets count from the IP header
+		from4  = 12        // offset of the source in the IP header
+		from6  = 8
+		word   = 4
+		perTry = 2 // instructions for a word
+	)
+	var program []unix.SockFilter
+	for _, host := range hosts {
+		offset, address := from4, host.AsSlice()
+		if host.Is6() {
+			offset = from6
+		}
+		for i := 0; i < len(address); i += word {
+			program = append(program,
+				unix.SockFilter{Code: load, K: uint32(header + offset + i)}, //nolint:gosec // negative on purpose
+				unix.SockFilter{Code: equal, K: binary.BigEndian.Uint32(address[i:]),
+					Jf: uint8(perTry*(len(address)-i)/word - 1)}) // else to the next host
+		}
+		program = append(program, unix.SockFilter{Code: ret, K: whole})
+	}
+	program = append(program, unix.SockFilter{Code: ret, K: 0})
+	_ = unix.SetsockoptSockFprog(s.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+		&unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}) //nolint:gosec // some twenty at most
 }
 
 // receive takes a datagram that waits, cut to the length of buf, and tells its length and source; ok is false where none

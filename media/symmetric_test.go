@@ -102,6 +102,14 @@ func TestOnlyTheTrustedHostMovesAStreamOnce(t *testing.T) {
 			require.NoError(s, s.playback.Retarget(s.named.addr))
 			s.says(s.real, speech(PCMA))
 		}, false},
+		"just before a new description": {0, func(s *stage) {
+			require.NoError(s, s.real.sock.sendTo(speech(PCMA), sockaddr(s.us)))
+			require.NoError(s, s.playback.Retarget(s.named.addr))
+		}, false},
+		"two of that host at once": {0, func(s *stage) {
+			require.NoError(s, s.real.sock.sendTo(speech(PCMA), sockaddr(s.us)))
+			s.says(s.other, speech(PCMA))
+		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -161,19 +169,47 @@ func TestWhatCameBeforePlayMovesNothing(t *testing.T) {
 	})
 }
 
-// While the wait lasts, a flood costs each turn a bounded read, and the stream its time nothing.
-func TestFloodInTheWindowIsOnlyRead(t *testing.T) {
+// A flood takes neither the stream's time nor the callee's place in the receive buffer.
+func TestFloodInTheWindowIsNotHeard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := newStage(t, ownLoopback(), Options{LeadIn: NoLeadIn, SymmetricFrom: netip.MustParseAddr("127.0.0.9")})
-		for range 50 {
+		trusted := ownLoopback()
+		s, _ := newStage(t, trusted, Options{LeadIn: NoLeadIn, SymmetricFrom: trusted})
+		flood := func() {
 			for range 50 {
 				_ = s.stranger.sock.sendTo(speech(PCMA), sockaddr(s.us)) // the kernel may refuse some
 			}
+		}
+		for range 50 {
+			flood()
 			turns(s.pacer, 1)
 		}
 		require.Len(t, s.named.heard(50), 50)
 		s.stranger.heardNothing()
 		require.Zero(t, s.playback.Stats().Shifts)
+		flood()
+		s.says(s.real, speech(PCMA))
+		s.where(true)
+	})
+}
+
+func TestStreamLearnsOverIPv6(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := newTestPacer(t, 1)
+		local := netip.AddrPortFrom(netip.IPv6Loopback(), 0)
+		ports, err := NewPorts(PortRange{IP: local.Addr()})
+		require.NoError(t, err)
+		session, err := p.Open(ports)
+		require.NoError(t, err)
+		t.Cleanup(session.Close)
+		us := netip.AddrPortFrom(local.Addr(), session.LocalPort())
+		named, real := newCalleeAt(t, local), newCalleeAt(t, local)
+		_, err = session.Play(named.addr, PCMA, randomClip(9), Options{LeadIn: NoLeadIn, SymmetricFrom: local.Addr()})
+		require.NoError(t, err)
+		named.heard(1)
+		require.NoError(t, real.sock.sendTo(speech(PCMA), sockaddr(us)))
+		turns(p, 3)
+		real.heard(3)
+		named.heardNothing()
 	})
 }
 
