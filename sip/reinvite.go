@@ -11,12 +11,12 @@ import (
 // 14.1), as the far end would give.
 func (c *Call) reinvite(build func() *sip.Request) *sip.Response {
 	a := c.agent
-	if !c.offering(true) {
-		return &sip.Response{StatusCode: 491}
-	}
 	defer c.offering(false)
 	x := a.exchange()
 	for range maxChallenges + 1 {
+		if !c.offering(true) {
+			return &sip.Response{StatusCode: 491}
+		}
 		req := build()
 		authorize(x, req, req.Body())
 		tx, err := a.begin(a.life, req)
@@ -35,6 +35,7 @@ func (c *Call) reinvite(build func() *sip.Request) *sip.Response {
 			tx.Terminate()
 			return nil
 		}
+		c.offering(false) // before the ACK leaves: the far end may offer as soon as it has it
 		acknowledge(res)
 		if res.IsSuccess() {
 			c.heed(res.Body())
