@@ -31,7 +31,7 @@ func newPace() pace { return pace{factor: 1} }
 func (p *pace) at(now time.Time) float64 {
 	if steps := now.Sub(p.calm) / paceSpan; p.factor < 1 && steps > 0 {
 		p.factor = min(1, p.factor+paceStep*float64(steps))
-		p.calm = p.calm.Add(steps * paceSpan)
+		p.calm = p.calm.Add(now.Sub(p.calm).Truncate(paceSpan))
 	}
 	return p.factor
 }

@@ -11,6 +11,7 @@ import (
 
 // lanes runs a conformance test on an intent of each lane: of a campaign with one recipient and of a message.
 func lanes(t *testing.T, test func(t *testing.T, f *fixture, job any, i Intent)) {
+	t.Helper()
 	t.Run("bulk", func(t *testing.T) {
 		both(t, func(t *testing.T, f *fixture) {
 			c := f.campaign(1, nil)
@@ -45,6 +46,7 @@ func (f *fixture) legsOf(i Intent) (callIDs []string, closed []avanak.Event) {
 // What the reader of a carrier's log sees of an attempt with three legs.
 func TestLegsBelongToOneAttempt(t *testing.T) {
 	lanes(t, func(t *testing.T, f *fixture, _ any, first Intent) {
+		t.Helper()
 		require.Equal(t, 1, first.Leg())
 		second := f.leg(first)
 		require.Equal(t, second, f.leg(first), "a repeated leg is the same leg")
@@ -75,6 +77,7 @@ func TestLegsBelongToOneAttempt(t *testing.T) {
 
 func TestOneAttemptIsChargedWhateverItsLegs(t *testing.T) {
 	lanes(t, func(t *testing.T, f *fixture, job any, i Intent) {
+		t.Helper()
 		require.Equal(t, SettledRetry, f.settle(f.leg(f.leg(i)), avanak.Busy))
 		f.advance(12 * time.Second)
 		var again Claim
@@ -151,6 +154,7 @@ func TestLegIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			lanes(t, func(t *testing.T, f *fixture, job any, i Intent) {
+				t.Helper()
 				tt.before(f, job, &i)
 				before := len(f.events(i.Claim().Job))
 				_, err := f.Leg(t.Context(), i)
@@ -184,6 +188,7 @@ func (f *fixture) corruptMS(id, field string, at time.Time) {
 // The lease lasts a full DialTTL from the last leg: who is reaped then is uncertain, once.
 func TestReapAfterALeg(t *testing.T) {
 	lanes(t, func(t *testing.T, f *fixture, job any, i Intent) {
+		t.Helper()
 		reap := func() Reaped {
 			if c, ok := job.(avanak.Campaign); ok {
 				return f.reap(c)

@@ -32,6 +32,7 @@ type Call struct {
 	acked   ackWait     // guarded by mu
 	ours    bool        // our re-INVITE is under way; guarded by mu
 	held    Direction   // what the far end asked for last; guarded by mu
+	rest    string      // streams that the far end turned down, as we say them; guarded by mu
 	version int         // of our session description; guarded by mu
 }
 

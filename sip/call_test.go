@@ -162,6 +162,7 @@ func TestInDialogRequestsAreAnswered(t *testing.T) {
 		{"INVITE", "leg1", "", "200 INVITE", true},
 		{"INVITE", "leg1", moved, "200 INVITE", true},
 		{"INVITE", "leg1", t38, "488 INVITE", false},
+		{"INVITE", "leg1", moved + "m=image 4000 udptl t38\r\n", "488 INVITE", false},
 		{"INVITE", "leg1", "v=0\r\nnonsense", "488 INVITE", false},
 		{"INVITE", "other", "", "481 INVITE", false},
 		{"INFO", "other", "", "481 INFO", false},
@@ -354,4 +355,23 @@ func TestGarbageDoesNotDisturbTheCall(t *testing.T) {
 	r.request(inv, "BYE", "leg1", 50, "")
 	r.ended(res.Call)
 	require.Equal(t, avanak.Callee, res.Call.EndedBy())
+}
+
+// After a fax, carriers offer the audio again beside the image stream that they turn down: T15.
+func TestFurtherStreamThatTheFarEndTurnsDown(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c, inv := r.answer()
+	fax := answerSDP + "m=image 0 udptl t38\r\n"
+	r.request(inv, "INVITE", "leg1", 1, fax)
+	res := r.next("200 INVITE")
+	r.request(inv, "ACK", "leg1", 1, "")
+	require.True(t, strings.HasSuffix(res.body, "a=sendrecv\r\nm=image 0 udptl t38\r\n"), res.body)
+	require.Contains(t, res.body, " 2 IN IP4", "the description has changed, and so has its version")
+	require.Equal(t, fax, string(c.RemoteSDP()))
+	r.request(inv, "INVITE", "leg1", 2, fax)
+	again := r.next("200 INVITE")
+	r.request(inv, "ACK", "leg1", 2, "")
+	require.Equal(t, res.body, again.body)
+	r.hangup(c)
 }

@@ -20,7 +20,6 @@ const optionsWait = 4 * time.Second
 type health struct {
 	agent *Agent
 	kick  chan netip.AddrPort // a target that left an INVITE unanswered: ask it now
-	done  chan struct{}       // closed when the watch has ended; nil before start
 
 	mu         sync.Mutex
 	now        avanak.Health       // guarded by mu
@@ -116,7 +115,7 @@ func (h *health) ask(addr netip.AddrPort) {
 	defer cancel()
 	began := time.Now()
 	status, err := a.options(ctx, hop{addr, a.cfg.Transport})
-	changed := false
+	var changed bool
 	select {
 	case <-a.drain: // a socket that is being closed says nothing about the far end
 		return

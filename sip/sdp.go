@@ -83,15 +83,28 @@ func ParseAnswer(b []byte) (Answer, error) {
 	return s.answer()
 }
 
-// offered judges the session description of a re-INVITE: how many streams it has, which way they flow, and whether the
-// audio is one for us.
-func offered(b []byte) (streams int, d Direction, err error) {
+// offered judges the session description of a re-INVITE: which way its audio flows, and whether it is for us. Further
+// streams are fine where the far end itself turns them down (port 0, as after a fax): rest is the lines of our answer for
+// them, for an answer has as many streams as its offer (RFC 3264 section 6).
+func offered(b []byte) (rest string, d Direction, err error) {
 	s, err := parseSession(b)
 	if err != nil {
-		return 0, "", err
+		return "", "", err
 	}
 	a, err := s.answer()
-	return len(s.media), a.Direction, err
+	if err != nil {
+		return "", "", err
+	}
+	if s.media[0].port == 0 {
+		return "", "", fmt.Errorf("%w: it is not the first stream", ErrNoAudio)
+	}
+	for _, m := range s.media[1:] {
+		if m.port != 0 || !token(m.kind) || strings.ContainsFunc(m.proto, func(r rune) bool { return r != '/' && !token(string(r)) }) {
+			return "", "", fmt.Errorf("%w: there are further streams", ErrNoAudio)
+		}
+		rest += "m=" + m.kind + " 0 " + m.proto + " " + m.format + "\r\n"
+	}
+	return rest, a.Direction, nil
 }
 
 // turned is our session description with the direction that answers theirs, and its o= line's version raised by more.
@@ -120,6 +133,7 @@ type stream struct {
 	port      uint16
 	proto     string
 	formats   []uint8
+	format    string // the first one, as it is written
 	addr      string // of its own c= line, "" for the session's
 	direction Direction
 	ptime     time.Duration
@@ -200,7 +214,7 @@ func parseStream(value string) (stream, error) {
 	if err != nil {
 		return stream{}, fmt.Errorf("%w: media port", ErrSDP)
 	}
-	m := stream{kind: f[0], port: uint16(port), proto: f[2], codecs: make(map[uint8]string)}
+	m := stream{kind: f[0], port: uint16(port), proto: f[2], format: f[3], codecs: make(map[uint8]string)}
 	for _, text := range f[3:] {
 		if n, err := strconv.ParseUint(text, 10, 7); err == nil { // others are no RTP payload types
 			m.formats = append(m.formats, uint8(n))

@@ -217,12 +217,12 @@ func (a *Agent) renegotiate(req *sip.Request, tx sip.ServerTransaction, c *Call)
 			body = c.offerAnew()
 		}
 	} else {
-		streams, direction, err := offered(offer)
-		if err != nil || streams != 1 {
+		rest, direction, err := offered(offer)
+		if err != nil {
 			a.respond(req, tx, 488, "Not Acceptable Here", nil)
 			return nil, false
 		}
-		body = c.accept(offer, direction)
+		body = c.accept(offer, direction, rest)
 	}
 	c.dialog.refresh(req)
 	return body, true
@@ -237,12 +237,16 @@ func (c *Call) offers() bool {
 
 // accept takes the far end's new session description, tells whoever plays about it, and returns our answer: ours as it
 // was, with the other side of their direction, and a version of its own where that changed (RFC 3264 section 8).
-func (c *Call) accept(offer []byte, direction Direction) []byte {
+func (c *Call) accept(offer []byte, direction Direction, rest string) []byte {
 	c.heard(offer)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turn(direction)
-	return turned(c.local, c.held, c.version)
+	if rest != c.rest {
+		c.rest = rest
+		c.version++
+	}
+	return c.said()
 }
 
 // offerAnew is our answer to a re-INVITE that has no offer: one as for a new call, whatever was held before (RFC 3261
@@ -251,7 +255,7 @@ func (c *Call) offerAnew() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turn(SendRecv)
-	return turned(c.local, c.held, c.version)
+	return c.said()
 }
 
 // turn notes the far end's direction. The caller holds mu.
@@ -266,8 +270,11 @@ func (c *Call) turn(theirs Direction) {
 func (c *Call) description() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return turned(c.local, c.held, c.version)
+	return c.said()
 }
+
+// said is description for who holds mu.
+func (c *Call) said() []byte { return append(turned(c.local, c.held, c.version), c.rest...) }
 
 // heed takes in the far end's answer to an offer of ours; one that we cannot play to changes nothing.
 func (c *Call) heed(answer []byte) {
