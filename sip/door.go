@@ -3,6 +3,7 @@ package sip
 import (
 	"bytes"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -52,6 +53,28 @@ func (d *door) admits(from netip.AddrPort, b []byte) bool {
 	d.m.dropped.WithLabelValues("flood").Inc()
 	d.say("sip requests come too fast", ip)
 	return false
+}
+
+// admitsStream judges a connection before anything is read from it.
+func (d *door) admitsStream(conn *net.TCPConn) bool {
+	ip := remoteIP(conn)
+	if !d.knows(ip) {
+		d.turnedAway(ip)
+		return false
+	}
+	raw, err := conn.SyscallConn()
+	return err == nil && limitStall(raw) == nil // else it was closed meanwhile
+}
+
+// full counts a connection of the carrier's for which there is no seat.
+func (d *door) full(conn *net.TCPConn) {
+	d.m.dropped.WithLabelValues("flood").Inc()
+	d.say("too many sip connections at once", remoteIP(conn))
+}
+
+func remoteIP(conn net.Conn) netip.Addr {
+	addr, _ := netip.ParseAddrPort(conn.RemoteAddr().String()) //nolint:errcheck // the zero address is nobody's
+	return addr.Addr().Unmap()
 }
 
 // turnedAway counts a stranger. The address is logged, at most once in libraryPause: it may be one of the carrier's that

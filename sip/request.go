@@ -100,11 +100,9 @@ func sizeOf(req *sip.Request) int {
 
 // sendFault is a failed send with the kernel's word of it, or the end of the caller's context; sipgo's own error text
 // holds the Request-URI, a person's number.
-func sendFault(err error) error {
-	for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, ended) {
-			return ended
-		}
+func sendFault(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return &transportError{op}
@@ -120,6 +118,14 @@ func (e *transportError) Error() string {
 		return errSend.Error()
 	}
 	return errSend.Error() + ": " + e.err.Error()
+}
+
+// reason is what went wrong, of whatever request.
+func (e *transportError) reason() string {
+	if e.err == nil {
+		return "request could not be sent"
+	}
+	return e.err.Error()
 }
 
 func (e *transportError) Unwrap() []error {

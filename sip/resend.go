@@ -60,7 +60,11 @@ func (l *leg) resend(res *sip.Response) bool {
 func (l *leg) send(ctx context.Context) error {
 	a := l.agent
 	place, err := a.targets.choose(ctx, l.inv.Avoid)
-	if err != nil {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return ctx.Err() // no word about the trunk
+	default:
 		return &transportError{err}
 	}
 	l.place, l.hop = place, hop{place.Addr, a.cfg.Transport}
@@ -137,7 +141,7 @@ func (l *leg) prepare(ctx context.Context) error {
 		if l.invite, err = l.newInvite(); err != nil {
 			return err
 		}
-		if a.connect(ctx, l.invite) != nil {
+		if a.connect(ctx, l.hop) != nil {
 			l.hop.over, l.invite = OverUDP, udp
 		}
 		return ctx.Err()
@@ -145,7 +149,7 @@ func (l *leg) prepare(ctx context.Context) error {
 	if sizeOf(l.invite) > maxInvite {
 		return &oversizeError{sizeOf(l.invite), maxInvite}
 	}
-	return a.connect(ctx, l.invite)
+	return a.connect(ctx, l.hop)
 }
 
 // maxInvite is the largest INVITE that we send by any transport, in bytes.
