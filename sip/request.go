@@ -45,7 +45,7 @@ func (l *leg) newInvite() (*sip.Request, error) {
 		return nil, err
 	}
 	phone := a.cfg.Identity.PhoneParam
-	recipient := number.uri(l.place.Host, int(l.hop.addr.Port()), phone)
+	recipient := number.uri(l.place.Host, int(l.place.Port), phone) // as it was configured (RFC 3263 section 4)
 	req := a.newRequest(sip.INVITE, recipient, a.via(l.hop.over), l.hop)
 	if err := a.identify(req, caller, l.tag); err != nil {
 		return nil, err
