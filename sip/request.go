@@ -54,7 +54,7 @@ func (l *leg) newInvite() (*sip.Request, error) {
 	callID := sip.CallIDHeader(l.callID)
 	req.AppendHeader(&callID)
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: l.cseq, MethodName: sip.INVITE})
-	req.AppendHeader(a.contact(string(caller), l.hop.over))
+	req.AppendHeader(a.contact(a.contactUser(caller), l.hop.over))
 	req.AppendHeader(headAllow)
 	req.AppendHeader(headSupported)
 	a.askForTimer(req, l.minSE)
