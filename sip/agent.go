@@ -98,6 +98,11 @@ const (
 
 // New checks cfg and registers the metrics, each with the label trunk; reg may be nil. It opens nothing.
 func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Agent, error) {
+	return newAgent(cfg, log, reg, locate.Config{})
+}
+
+// newAgent is New with a name server and a clock of the caller's in dns; the rest of dns is taken from cfg.
+func newAgent(cfg Config, log *slog.Logger, reg prometheus.Registerer, dns locate.Config) (*Agent, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -106,8 +111,9 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Agent, error
 	if err != nil {
 		return nil, fmt.Errorf("trunk %s: bind: %w", cfg.Name, err)
 	}
-	find, err := locate.New(locate.Config{Targets: cfg.Targets, Transport: locate.Transport(cfg.Transport),
-		IPv6: bind.Addr().Is6() && !bind.Addr().Is4In6()})
+	dns.Targets, dns.Transport = cfg.Targets, locate.Transport(cfg.Transport)
+	dns.IPv6 = bind.Addr().Is6() && !bind.Addr().Is4In6()
+	find, err := locate.New(dns)
 	if err != nil {
 		return nil, fmt.Errorf("trunk %s: %w", cfg.Name, err)
 	}
@@ -204,7 +210,9 @@ func (a *Agent) Close(ctx context.Context) error {
 	}
 	a.mu.Unlock()
 	close(a.drain)
-	a.health.stop(ctx)
+	if was == running {
+		a.health.stop(ctx)
+	}
 	var err error
 	select {
 	case <-a.empty:

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,6 +81,9 @@ type callee struct {
 	t    *testing.T
 	conn *net.UDPConn
 	done chan struct{}
+	// filter, where set, takes messages that the test has no eye for. It runs in the reader's goroutine.
+	filter atomic.Pointer[func(message) bool]
+	line   func(to *net.UDPAddr, text string) bool // writes by a stream where to is the end of one; may be nil
 
 	mu   sync.Mutex
 	cond *sync.Cond
@@ -112,7 +116,9 @@ func (u *callee) serve() {
 		if err != nil {
 			return
 		}
-		u.keep(parse(buf[:n], from))
+		if m := parse(buf[:n], from); u.filter.Load() == nil || !(*u.filter.Load())(m) {
+			u.keep(m)
+		}
 	}
 }
 
@@ -194,6 +200,9 @@ func (u *callee) kinds() []string {
 
 func (u *callee) write(to *net.UDPAddr, text string) {
 	u.t.Helper()
+	if u.line != nil && u.line(to, text) {
+		return
+	}
 	_, err := u.conn.WriteToUDP([]byte(text), to)
 	require.NoError(u.t, err)
 }

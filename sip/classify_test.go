@@ -91,6 +91,10 @@ func TestEndOfAnInviteIsJudged(t *testing.T) {
 	rang := Timing{Ringing: time.Now()}
 	unsent := func(err error) Result { return Result{End: NotSent, Err: fmt.Errorf("invite x: %w", err)} }
 	kernel := &net.OpError{Op: "write", Net: "udp", Err: errors.New("network is unreachable")}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	late, expire := context.WithDeadline(t.Context(), time.Now())
+	defer expire()
 	for name, tt := range map[string]struct {
 		r     Result
 		class avanak.Class
@@ -122,14 +126,15 @@ func TestEndOfAnInviteIsJudged(t *testing.T) {
 		"cancelled crosses never again":   {Result{End: Cancelled, Status: 607}, avanak.ClassUnwanted, false},
 		"cancelled crosses the answer":    {Result{End: Cancelled, Late: true}, avanak.ClassAnswered, false},
 		"broken":                          {Result{End: Broken, Err: errPanic}, avanak.ClassUs, false},
-		"kernel does not send":            {unsent(sendFault(kernel)), avanak.ClassCongestion, true},
-		"library does not send":           {unsent(sendFault(errors.New("x"))), avanak.ClassCongestion, true},
+		"kernel does not send":            {unsent(sendFault(t.Context(), kernel)), avanak.ClassCongestion, true},
+		"library does not send":           {unsent(sendFault(t.Context(), errors.New("x"))), avanak.ClassCongestion, true},
 		"no address":                      {unsent(&transportError{errors.Join(context.DeadlineExceeded, errAllDown)}), avanak.ClassCongestion, true},
 		"caller left the look-up":         {unsent(&transportError{context.Canceled}), avanak.ClassUs, false},
 		"too large for UDP":               {unsent(&oversizeError{1400, 1300}), avanak.ClassFault, true},
-		"caller left the send":            {unsent(sendFault(context.Canceled)), avanak.ClassUs, false},
-		"caller's time is over":           {unsent(sendFault(context.DeadlineExceeded)), avanak.ClassUs, false},
-		"our socket is closed":            {unsent(sendFault(&net.OpError{Op: "write", Err: net.ErrClosed})), avanak.ClassUs, false},
+		"caller left the send":            {unsent(sendFault(gone, context.Canceled)), avanak.ClassUs, false},
+		"caller's time is over":           {unsent(sendFault(late, kernel)), avanak.ClassUs, false},
+		"dial took too long":              {unsent(sendFault(t.Context(), context.DeadlineExceeded)), avanak.ClassCongestion, true},
+		"our socket is closed":            {unsent(sendFault(t.Context(), &net.OpError{Op: "write", Err: net.ErrClosed})), avanak.ClassUs, false},
 		"gate refuses":                    {unsent(fmt.Errorf("before send: %w", errors.New("paused"))), avanak.ClassUs, false},
 		"gate's own network fails":        {unsent(fmt.Errorf("before send: %w", kernel)), avanak.ClassUs, false},
 		"closing":                         {unsent(ErrClosing), avanak.ClassUs, false},

@@ -37,7 +37,7 @@ func newDialog(l *leg, res *sip.Response) *dialog {
 		to: sip.HeaderClone(res.To()).(*sip.ToHeader), source: l.hop, invite: res.CSeq().SeqNo,
 		cseq: max(l.cseq, res.CSeq().SeqNo)}
 	if caller, err := a.caller(l.inv); err == nil {
-		d.user = string(caller)
+		d.user = a.contactUser(caller)
 	}
 	if from, ok := parseHop(res.Source(), OverUDP); ok && !l.hop.over.stream() {
 		d.source = from

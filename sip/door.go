@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"hash/maphash"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"time"
@@ -77,6 +78,28 @@ func (d *door) admitsResponse(ip netip.Addr, b []byte) bool {
 		return false
 	}
 	return true
+}
+
+// admitsStream judges a connection before anything is read from it.
+func (d *door) admitsStream(conn *net.TCPConn) bool {
+	ip := remoteIP(conn)
+	if !d.knows(ip) {
+		d.turnedAway(ip)
+		return false
+	}
+	raw, err := conn.SyscallConn()
+	return err == nil && limitStall(raw) == nil // else it was closed meanwhile
+}
+
+// full counts a connection of the carrier's for which there is no seat.
+func (d *door) full(conn *net.TCPConn) {
+	d.m.dropped.WithLabelValues("flood").Inc()
+	d.say("too many sip connections at once", remoteIP(conn))
+}
+
+func remoteIP(conn net.Conn) netip.Addr {
+	addr, _ := netip.ParseAddrPort(conn.RemoteAddr().String()) //nolint:errcheck // the zero address is nobody's
+	return addr.Addr().Unmap()
 }
 
 // turnedAway counts a stranger. The address is logged, at most once in libraryPause: it may be one of the carrier's that

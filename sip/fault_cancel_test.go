@@ -34,7 +34,7 @@ func TestCancelThatMissesTheProxy(t *testing.T) {
 	r.named("sip.carrier.invalid")
 	out := r.invite(t.Context(), Invite{RingLimit: 100 * time.Millisecond})
 	inv := r.next("INVITE")
-	require.Contains(t, inv.start, "@sip.carrier.invalid:")
+	require.Contains(t, inv.start, "@sip.carrier.invalid SIP")
 	r.reply(inv, 180, "Ringing", "leg1", "")
 	cancel := r.next("CANCEL")
 	require.Equal(t, strings.Replace(inv.start, "INVITE", "CANCEL", 1), cancel.start)

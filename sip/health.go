@@ -2,9 +2,11 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,13 +15,15 @@ import (
 	"github.com/avanak/avanak"
 )
 
-// optionsWait is how long an answer to OPTIONS may take.
-const optionsWait = 4 * time.Second
+// optionsFactor is how long an answer to OPTIONS may take, in T1: 5 s. That is longer than dialFactor, so that a connection
+// that does not come about tells why.
+const optionsFactor = 10
 
 // health watches the far ends (OPTIONS, RFC 3261 section 11) and the registration, and reports what changes.
 type health struct {
 	agent *Agent
 	kick  chan netip.AddrPort // a target that left an INVITE unanswered: ask it now
+	left  chan struct{}       // closed when the registrar was told that we go, or need not be
 
 	mu         sync.Mutex
 	now        avanak.Health       // guarded by mu
@@ -29,7 +33,7 @@ type health struct {
 }
 
 func newHealth(a *Agent) *health {
-	h := &health{agent: a, kick: make(chan netip.AddrPort, maxKnown)}
+	h := &health{agent: a, kick: make(chan netip.AddrPort, maxKnown), left: make(chan struct{})}
 	h.now = avanak.Health{Trunk: a.cfg.Name, At: time.Now(), Usable: a.cfg.Register.User == ""}
 	if !h.now.Usable {
 		h.now.Why = "not registered yet"
@@ -60,58 +64,90 @@ func (h *health) start() {
 	if a.cfg.Options > 0 {
 		a.crew.run(h.watch)
 	}
-	if a.cfg.Register.User != "" {
-		a.crew.run(func() { a.keepRegistered() })
+	if a.cfg.Register.User == "" {
+		close(h.left)
+		return
 	}
+	a.crew.run(func() {
+		defer close(h.left)
+		defer a.guard("registration")
+		a.keepRegistered()
+	})
 }
 
-// stop says goodbye to the registrar.
+// stop waits until the registrar was told that we go, or ctx ends.
 func (h *health) stop(ctx context.Context) {
-	if h.agent.cfg.Register.User != "" {
-		h.agent.unregister(ctx)
+	select {
+	case <-h.left:
+	case <-ctx.Done():
 	}
 }
 
 // watch asks every target in turn until the Agent drains.
 func (h *health) watch() {
 	a := h.agent
+	pause := func() time.Duration { // shorter by up to a tenth, so that many trunks do not ask at once
+		return a.cfg.Options - time.Duration(rand.Int64N(int64(a.cfg.Options)/10+1)) //nolint:gosec // spreading, not secrecy
+	}
+	next := time.NewTimer(pause())
+	defer next.Stop()
 	for {
-		// Spread by a tenth, so that many trunks do not ask at once.
-		wait := a.cfg.Options - time.Duration(rand.Int64N(int64(a.cfg.Options)/10+1)) //nolint:gosec // spreading, not secrecy
-		timer := time.NewTimer(wait)
 		select {
 		case <-a.drain:
-			timer.Stop()
 			return
-		case addr := <-h.kick:
-			timer.Stop()
-			h.ask(addr)
-		case <-timer.C:
+		case addr := <-h.kick: // the round stays due: silence of one target must not hide the others
+			h.askAll(h.kicked(addr))
+		case <-next.C:
 			h.round()
+			next.Reset(pause())
 		}
 	}
 }
 
-// round asks all targets at once and waits for their answers.
+// kicked lists the targets that wait to be asked at once, first among them, each once.
+func (h *health) kicked(first netip.AddrPort) []netip.AddrPort {
+	targets := []netip.AddrPort{first}
+	for {
+		select {
+		case addr := <-h.kick:
+			if !slices.Contains(targets, addr) {
+				targets = append(targets, addr)
+			}
+		default:
+			return targets
+		}
+	}
+}
+
+// round asks all targets.
 func (h *health) round() {
 	a := h.agent
 	places, err := a.find.Places(a.life)
 	if err != nil {
 		a.log.Warn("targets cannot be looked up", "err", err)
 	}
-	var asked sync.WaitGroup
+	targets := make([]netip.AddrPort, 0, len(places))
 	for _, p := range places {
-		asked.Go(func() { h.ask(p.Addr) })
+		targets = append(targets, p.Addr)
+	}
+	h.askAll(targets)
+	h.refresh()
+}
+
+// askAll asks targets at the same time and waits for their answers.
+func (h *health) askAll(targets []netip.AddrPort) {
+	var asked sync.WaitGroup
+	for _, addr := range targets {
+		asked.Go(func() { h.ask(addr) })
 	}
 	asked.Wait()
-	h.refresh()
 }
 
 // ask sends one OPTIONS. Any response below 500, and 405 or 501 too, is a sign of life: it is the answering that counts.
 func (h *health) ask(addr netip.AddrPort) {
 	a := h.agent
 	defer a.guard("options")
-	ctx, cancel := context.WithTimeout(a.life, optionsWait)
+	ctx, cancel := context.WithTimeout(a.life, optionsFactor*sip.T1)
 	defer cancel()
 	began := time.Now()
 	status, err := a.options(ctx, hop{addr, a.cfg.Transport})
@@ -127,7 +163,11 @@ func (h *health) ask(addr netip.AddrPort) {
 	case err == nil:
 		changed = a.targets.missed(addr, fmt.Sprintf("OPTIONS answered with %d", status))
 	default:
-		changed = a.targets.missed(addr, "OPTIONS unanswered")
+		why := "OPTIONS unanswered"
+		if fault, ok := errors.AsType[*transportError](err); ok { // such as a certificate that was refused
+			why = fault.reason()
+		}
+		changed = a.targets.missed(addr, why)
 	}
 	if changed {
 		h.refresh()
@@ -188,6 +228,9 @@ func (h *health) refresh() {
 		next.Why = err.Error()
 	case !next.Usable:
 		next.Why = errAllDown.Error()
+		if len(list) > 0 {
+			next.Why += ": " + list[0].Why
+		}
 	case a.cfg.Register.User != "" && !h.registered:
 		next.Usable, next.Why = false, "not registered: "+h.refusal
 	}

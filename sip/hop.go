@@ -79,5 +79,18 @@ func parseHop(s string, over Transport) (hop, bool) {
 	return hop{netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), over}, true
 }
 
+// hopOf is where a request of ours goes, as address has put it there.
+func hopOf(req *sip.Request) hop {
+	over := OverUDP
+	switch req.Transport() {
+	case OverTCP.network():
+		over = OverTCP
+	case OverTLS.network():
+		over = OverTLS
+	}
+	to, _ := parseHop(req.Destination(), over)
+	return to
+}
+
 // sentBy writes a sent-by for logs.
 func (h hostPort) String() string { return h.host + ":" + strconv.Itoa(h.port) }

@@ -51,6 +51,14 @@ func (a *Agent) caller(inv Invite) (dialable, error) {
 // callee is the number to call as the trunk writes it.
 func (a *Agent) callee(inv Invite) (dialable, error) { return dial(a.cfg.NumberFormat.Format(inv.To)) }
 
+// contactUser is the user part of our Contact, which holds no withheld number either (RFC 3323 section 4.1.1.3).
+func (a *Agent) contactUser(caller dialable) string {
+	if a.cfg.Identity.Anonymous {
+		return anonymous.User
+	}
+	return string(caller)
+}
+
 // identify puts From, P-Asserted-Identity and Privacy on an INVITE.
 func (a *Agent) identify(req *sip.Request, caller dialable, tag string) error {
 	id := a.cfg.Identity

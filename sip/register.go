@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -13,12 +14,14 @@ import (
 
 // Bounds of the registration.
 const (
-	minRegister  = time.Second     // between two REGISTERs
-	maxBackoff   = 5 * time.Minute // between two that were refused
-	maxGranted   = 24 * time.Hour  // what a registrar may grant
-	byeRegister  = 2 * time.Second // for the last one, which takes the binding back
-	firstBackoff = 2 * time.Second // after the first refusal
-	shareOfLife  = 8               // tenths of the granted time after which it is refreshed
+	maxBackoff  = 5 * time.Minute // between two that were refused
+	maxGranted  = 24 * time.Hour  // what a registrar may grant
+	shareOfLife = 8               // tenths of the granted time after which it is refreshed
+
+	// In T1.
+	leastFactor   = 2 // between two REGISTERs
+	refusedFactor = 4 // after the first refusal
+	byeFactor     = 4 // for the last one, which takes the binding back
 )
 
 // registration is the state of one binding (RFC 3261 section 10.2): one Call-ID, a CSeq that grows.
@@ -27,19 +30,32 @@ type registration struct {
 	callID string
 	tag    string
 	cseq   uint32
-	minSec int // what a 423 asked for
+	minSec int  // what a 423 asked for
+	bound  bool // the registrar may know us
 }
 
-// keepRegistered registers and refreshes until the Agent drains.
+// keepRegistered registers and refreshes until the Agent drains, and then takes the binding back.
 func (a *Agent) keepRegistered() {
 	r := &registration{agent: a, callID: "register-" + sip.GenerateTagN(20), tag: sip.GenerateTagN(16)}
-	backoff := firstBackoff
-	for {
-		granted, err := r.renew(a.life, a.cfg.Register.Expires)
+	ctx, cancel := context.WithCancel(a.life)
+	defer cancel()
+	a.crew.run(func() { // a drain ends the wait for an answer
+		select {
+		case <-a.drain:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	backoff := refusedFactor * sip.T1
+	for ctx.Err() == nil {
+		granted, err := r.renew(ctx, a.cfg.Register.Expires)
+		if ctx.Err() != nil {
+			break
+		}
 		var wait time.Duration
 		if err == nil {
-			backoff = firstBackoff
-			wait = max(granted/10*shareOfLife, minRegister)
+			backoff = refusedFactor * sip.T1
+			wait = max(granted/10*shareOfLife, leastFactor*sip.T1)
 			a.health.enrolled(true, "")
 			a.m.registered.Set(1)
 		} else {
@@ -48,19 +64,25 @@ func (a *Agent) keepRegistered() {
 			a.health.enrolled(false, err.Error())
 			a.m.registered.Set(0)
 		}
+		timer := time.NewTimer(wait)
 		select {
-		case <-a.drain:
-			return
-		case <-time.After(wait):
+		case <-ctx.Done():
+		case <-timer.C:
 		}
+		timer.Stop()
 	}
+	a.m.registered.Set(0)
+	r.leave()
 }
 
-// unregister takes the binding back; an answer is not needed.
-func (a *Agent) unregister(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, byeRegister)
+// leave takes the binding back, by the same Call-ID (section 10.2.4); an answer is not needed.
+func (r *registration) leave() {
+	if !r.bound {
+		return
+	}
+	a := r.agent
+	ctx, cancel := context.WithTimeout(a.life, byeFactor*sip.T1)
 	defer cancel()
-	r := &registration{agent: a, callID: "register-" + sip.GenerateTagN(20), tag: sip.GenerateTagN(16)}
 	if _, err := r.renew(ctx, 0); err != nil {
 		a.log.Info("not unregistered", "err", err)
 	}
@@ -83,10 +105,15 @@ func (r *registration) renew(ctx context.Context, expires time.Duration) (time.D
 		req := r.request(place.Host, to, seconds)
 		authorize(x, req, nil)
 		res, err := a.ask(ctx, req)
+		fault, unsent := errors.AsType[*transportError](err)
 		switch {
+		case unsent:
+			return 0, errors.New(fault.reason())
 		case err != nil:
+			r.bound = true // as far as we know
 			return 0, fmt.Errorf("no answer from %s", to)
 		case res.IsSuccess():
+			r.bound = true
 			accepted(x, res)
 			return granted(res, a.self[to.over], seconds), nil
 		case challenged(res):

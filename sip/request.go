@@ -55,7 +55,7 @@ func (l *leg) newInvite() (*sip.Request, error) {
 		return nil, err
 	}
 	phone := a.cfg.Identity.PhoneParam
-	recipient := number.uri(l.place.Host, int(l.hop.addr.Port()), phone)
+	recipient := number.uri(l.place.Host, int(l.place.Port), phone) // as it was configured (RFC 3263 section 4)
 	req := a.newRequest(sip.INVITE, recipient, a.via(l.hop.over), l.hop)
 	if err := a.identify(req, caller, l.tag); err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func (l *leg) newInvite() (*sip.Request, error) {
 	callID := sip.CallIDHeader(l.callID)
 	req.AppendHeader(&callID)
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: l.cseq, MethodName: sip.INVITE})
-	req.AppendHeader(a.contact(string(caller), l.hop.over))
+	req.AppendHeader(a.contact(a.contactUser(caller), l.hop.over))
 	req.AppendHeader(headAllow)
 	req.AppendHeader(headSupported)
 	a.askForTimer(req, l.minSE)
@@ -106,11 +106,9 @@ func sizeOf(req *sip.Request) int {
 
 // sendFault is a failed send with the kernel's word of it, or the end of the caller's context; sipgo's own error text
 // holds the Request-URI, a person's number.
-func sendFault(err error) error {
-	for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, ended) {
-			return ended
-		}
+func sendFault(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return &transportError{op}
@@ -126,6 +124,14 @@ func (e *transportError) Error() string {
 		return errSend.Error()
 	}
 	return errSend.Error() + ": " + e.err.Error()
+}
+
+// reason is what went wrong, of whatever request.
+func (e *transportError) reason() string {
+	if e.err == nil {
+		return "request could not be sent"
+	}
+	return e.err.Error()
 }
 
 func (e *transportError) Unwrap() []error {

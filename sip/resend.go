@@ -71,7 +71,11 @@ func (l *leg) trySend(ctx context.Context) (err error) {
 func (l *leg) send(ctx context.Context) error {
 	a := l.agent
 	place, err := a.targets.choose(ctx, l.inv.Avoid)
-	if err != nil {
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return ctx.Err() // no word about the trunk
+	default:
 		return &transportError{err}
 	}
 	l.place, l.hop = place, hop{place.Addr, a.cfg.Transport}
@@ -150,7 +154,7 @@ func (l *leg) prepare(ctx context.Context) error {
 		if l.invite, err = l.newInvite(); err != nil {
 			return err
 		}
-		if a.connect(ctx, l.invite) != nil {
+		if a.connect(ctx, l.hop) != nil {
 			l.hop.over, l.invite = OverUDP, udp
 		}
 		return ctx.Err()
@@ -158,7 +162,7 @@ func (l *leg) prepare(ctx context.Context) error {
 	if sizeOf(l.invite) > maxInvite {
 		return &oversizeError{sizeOf(l.invite), maxInvite}
 	}
-	return a.connect(ctx, l.invite)
+	return a.connect(ctx, l.hop)
 }
 
 // surelyFits tells from the last INVITE that was measured, without measuring this one, that it fits the trunk's MTU: two

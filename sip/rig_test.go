@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+
+	"github.com/avanak/avanak/sip/locate"
 )
 
 // rig is an Agent with its callee.
@@ -34,6 +36,12 @@ func (w lockedWriter) Write(p []byte) (int, error) {
 
 func newRig(t *testing.T, change ...func(*Config)) *rig {
 	t.Helper()
+	return newRigWith(t, locate.Config{}, change...)
+}
+
+// newRigWith is newRig with a resolver and a clock in dns.
+func newRigWith(t *testing.T, dns locate.Config, change ...func(*Config)) *rig {
+	t.Helper()
 	u := newCallee(t)
 	r := &rig{callee: u, reg: prometheus.NewRegistry(), log: new(bytes.Buffer), mu: new(sync.Mutex)}
 	cfg := DefaultConfig()
@@ -43,7 +51,7 @@ func newRig(t *testing.T, change ...func(*Config)) *rig {
 		f(&cfg)
 	}
 	var err error
-	r.agent, err = New(cfg, slog.New(slog.NewTextHandler(lockedWriter{r.mu, r.log}, nil)), r.reg)
+	r.agent, err = newAgent(cfg, slog.New(slog.NewTextHandler(lockedWriter{r.mu, r.log}, nil)), r.reg, dns)
 	require.NoError(t, err)
 	require.NoError(t, r.agent.Start(t.Context()))
 	t.Cleanup(func() {

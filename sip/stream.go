@@ -49,16 +49,15 @@ func (s *streams) Accept() (net.Conn, error) {
 			}
 			continue
 		}
-		remote, ok := conn.RemoteAddr().(*net.TCPAddr)
-		if ok && s.door.knows(remote.AddrPort().Addr().Unmap()) {
+		if s.door.admitsStream(conn) {
 			select {
 			case s.seats <- struct{}{}:
 				return &seated{Conn: conn, leave: s.seats}, nil
-			default: // too many at once
+			default:
+				s.door.full(conn)
 			}
 		}
 		_ = conn.Close() // nothing was said, so nothing is lost
-		s.door.turnedAway(remote.AddrPort().Addr().Unmap())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/emiago/sipgo"
@@ -17,12 +18,16 @@ import (
 	"github.com/avanak/avanak"
 )
 
+// errBroken is a connection that ended while a message was being written: the far end has a part of it at most.
+var errBroken = errors.New("connection broke")
+
 // Bounds of streams.
 const (
-	dialWait   = 4 * time.Second // for a connection to a target, TLS handshake included
-	writeWait  = 5 * time.Second // for one message to leave: a peer that does not read holds nobody up
-	aliveEvery = 15 * time.Second
-	bindTries  = 20 // for a port that is free for UDP and TCP alike
+	dialFactor  = 8  // of T1: for a connection to a target, TLS handshake included
+	writeFactor = 10 // of T1: for one message to leave
+	stallFactor = 20 // of T1: until a connection is given up whose far end acknowledges or reads nothing
+	aliveEvery  = 15 * time.Second
+	bindTries   = 20 // for a port that is free for UDP and TCP alike
 )
 
 // open binds the sockets that the trunk's transport needs: UDP or TCP on the same port where both are in use, none for
@@ -127,10 +132,13 @@ func (a *Agent) assemble() error {
 		if tcp, ok := local.(*net.TCPAddr); !ok || tcp == nil {
 			local = nil
 		}
-		return net.Dialer{Timeout: dialWait, LocalAddr: local, KeepAlive: aliveEvery}
+		return net.Dialer{Timeout: dialFactor * sip.T1, LocalAddr: local, KeepAlive: aliveEvery,
+			Control: func(_, _ string, conn syscall.RawConn) error { return limitStall(conn) }}
 	}
-	transports := sip.TransportsConfig{TCP: &sip.TransportTCP{DialerCreate: dialer, WriteTimeout: writeWait},
-		TLS: &sip.TransportTLS{TransportTCP: &sip.TransportTCP{DialerCreate: dialer, WriteTimeout: writeWait}}}
+	tcp := func() *sip.TransportTCP {
+		return &sip.TransportTCP{DialerCreate: dialer, WriteTimeout: writeFactor * sip.T1}
+	}
+	transports := sip.TransportsConfig{TCP: tcp(), TLS: &sip.TransportTLS{TransportTCP: tcp()}}
 	options := []sipgo.UserAgentOption{sipgo.WithUserAgent(a.cfg.UserAgent),
 		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(log), sip.WithTransportLayerTransports(transports)),
 		sipgo.WithUserAgentTransactionLayerOptions(sip.WithTransactionLayerLogger(log),
@@ -186,41 +194,108 @@ func (a *Agent) tlsConfig() (*tls.Config, error) {
 
 // connect makes sure that there is a connection to the hop before the gate is asked: what passed the gate must leave at
 // once, and a transport that reports failure here has carried nothing.
-func (a *Agent) connect(ctx context.Context, req *sip.Request) error {
-	if req.Transport() == OverUDP.network() {
+//
+// One dial serves all who wait for it (sipgo sees to that), so that it must not end with the call that began it.
+func (a *Agent) connect(ctx context.Context, to hop) error {
+	if !to.over.stream() || a.connected(to) {
 		return nil
 	}
-	dialling, cancel := context.WithTimeout(ctx, dialWait)
-	defer cancel()
-	conn, err := a.ua.TransportLayer().ClientRequestConnection(dialling, req)
-	switch {
-	case err == nil:
-	case ctx.Err() != nil:
+	dialled := make(chan error, 1)
+	if !a.crew.run(func() { dialled <- a.dial(to) }) {
+		return ErrClosing
+	}
+	select {
+	case err := <-dialled:
+		if err != nil && ctx.Err() == nil {
+			return &transportError{err}
+		}
 		return ctx.Err()
-	case dialling.Err() != nil:
-		return &transportError{dialling.Err()}
-	default:
-		return sendFault(err)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// dial connects to the hop. The request that it shows to sipgo is not sent. Its error tells why, a certificate that was
+// refused too, and holds no number.
+func (a *Agent) dial(to hop) (err error) {
+	defer a.guard("dial")
+	err = errPanic //nolint:wastedassign // what a panic leaves
+	ctx, cancel := context.WithTimeout(a.life, dialFactor*sip.T1)
+	defer cancel()
+	unsent := a.newRequest(sip.OPTIONS, sip.Uri{Scheme: "sip", Host: to.addr.Addr().String()}, a.via(to.over), to)
+	conn, err := a.ua.TransportLayer().ClientRequestConnection(ctx, unsent)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", to, err)
 	}
 	_, _ = conn.TryClose() // gives our reference back; the pool keeps the connection
 	return nil
 }
 
+// connected tells whether there is a connection to the hop.
+func (a *Agent) connected(to hop) bool {
+	conn, err := a.ua.TransportLayer().GetConnection(to.over.network(), to.String())
+	if err != nil {
+		return false
+	}
+	_, _ = conn.TryClose() // gives our reference back
+	return true
+}
+
 // begin starts a client transaction. An error means that nothing left.
 func (a *Agent) begin(ctx context.Context, req *sip.Request) (sip.ClientTransaction, error) {
-	tx, err := a.ua.TransactionLayer().Request(ctx, req)
+	to := hopOf(req)
+	if err := a.connect(ctx, to); err != nil {
+		return nil, err
+	}
+	// Where the connection ended just now, this dials.
+	bounded, cancel := context.WithTimeout(ctx, dialFactor*sip.T1)
+	defer cancel()
+	tx, err := a.ua.TransactionLayer().Request(bounded, req)
 	if err != nil {
-		return nil, sendFault(err)
+		a.mend(to, err)
+		return nil, a.sendFault(ctx, to, err)
 	}
 	return tx, nil
 }
 
 // write sends a request that begins no transaction: an ACK.
 func (a *Agent) write(req *sip.Request) error {
+	to := hopOf(req)
+	if err := a.connect(a.life, to); err != nil {
+		return err
+	}
 	if err := a.ua.TransportLayer().WriteMsg(req); err != nil {
-		return sendFault(err)
+		a.mend(to, err)
+		return a.sendFault(a.life, to, err)
 	}
 	return nil
+}
+
+// sendFault is sendFault, but for a stream that closed under a write: with the Agent at work that is the trunk's fault.
+func (a *Agent) sendFault(ctx context.Context, to hop, err error) error {
+	if to.over.stream() && errors.Is(err, net.ErrClosed) && ctx.Err() == nil && a.life.Err() == nil {
+		return &transportError{errBroken}
+	}
+	return sendFault(ctx, err)
+}
+
+// mend closes a connection on which a message was cut short: the rest of it never comes, and the far end would take the
+// next message for that rest. Many writes may fail by one connection, the last of them when a new one has taken its place.
+func (a *Agent) mend(to hop, err error) {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Op != "write" || op.Source == nil || !to.over.stream() {
+		return
+	}
+	conn, err := a.ua.TransportLayer().GetConnection(to.over.network(), to.String())
+	if err != nil {
+		return
+	}
+	if conn.LocalAddr().String() != op.Source.String() {
+		_, _ = conn.TryClose() // gives our reference back
+		return
+	}
+	// It leaves the pool at once, before its reader has noticed. Its error is of no use: it is broken already.
+	_ = a.ua.TransportLayer().Pool(to.over.network()).CloseAndDelete(conn, to.String())
 }
 
 // fit lets an in-dialog request that outgrew UDP go by TCP where the trunk allows that and the far end takes it. Where it
@@ -238,7 +313,7 @@ func (a *Agent) fit(req *sip.Request) {
 	if via := req.Via(); via != nil {
 		via.Transport = OverTCP.network()
 	}
-	if a.connect(a.life, req) == nil {
+	if a.connect(a.life, to) == nil {
 		return
 	}
 	to.over = OverUDP

@@ -190,7 +190,7 @@ func (l *Locator) assemble(views []view) []Place {
 			port = l.port
 		}
 		if t.source == nil {
-			found.add(Place{Addr: netip.AddrPortFrom(t.addr, port), Host: t.host})
+			found.add(Place{Addr: netip.AddrPortFrom(t.addr, port), Host: t.host, Port: t.port})
 			continue
 		}
 		options := views[slices.Index(l.sources, t.source)].options
@@ -203,7 +203,7 @@ func (l *Locator) assemble(views []view) []Place {
 			// The start moves on by one for each call, so that the addresses of one name share the calls.
 			for i := range o.addrs {
 				addr := o.addrs[(turn+uint64(i))%uint64(len(o.addrs))]
-				found.add(Place{Addr: netip.AddrPortFrom(addr, at), Host: t.host, Via: o.via})
+				found.add(Place{Addr: netip.AddrPortFrom(addr, at), Host: t.host, Port: t.port, Via: o.via})
 			}
 		}
 	}

@@ -20,10 +20,10 @@ func TestTargetsAreGivenInTheirOrder(t *testing.T) {
 	found, err := r.Places(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []Place{
-		{Addr: netip.MustParseAddrPort("192.0.2.2:5070"), Host: "b.example.test"},
+		{Addr: netip.MustParseAddrPort("192.0.2.2:5070"), Host: "b.example.test", Port: 5070},
 		{Addr: netip.MustParseAddrPort("192.0.2.9:5060"), Host: "192.0.2.9"},
 		{Addr: netip.MustParseAddrPort("192.0.2.1:5060"), Host: name},
-		{Addr: netip.MustParseAddrPort("192.0.2.2:5080"), Host: "B.example.test"},
+		{Addr: netip.MustParseAddrPort("192.0.2.2:5080"), Host: "B.example.test", Port: 5080},
 	}, found, "each address once")
 	require.Zero(t, r.dns.count("SRV _sip._udp.b.example.test."), "a port rules SRV out")
 	require.EqualValues(t, 2, r.ask.ip.Load(), "a name with two ports is one look-up")

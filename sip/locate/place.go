@@ -9,6 +9,7 @@ import (
 type Place struct {
 	Addr netip.AddrPort
 	Host string // the name or IP that was configured, without port: what a TLS certificate must carry (RFC 5922 section 4)
+	Port uint16 // the port that was configured; 0 where none was: the Request-URI has none then either (RFC 3263 section 4)
 	Via  string // the name that an SRV record led to; "" where none did
 }
 
