@@ -49,7 +49,14 @@ func (a *Agent) caller(inv Invite) (dialable, error) {
 }
 
 // callee is the number to call as the trunk writes it.
-func (a *Agent) callee(inv Invite) (dialable, error) { return dial(a.cfg.NumberFormat.Format(inv.To)) }
+//
+// Whoever asks has seen to it that the number may be called; an emergency number is refused here once more.
+func (a *Agent) callee(inv Invite) (dialable, error) {
+	if err := inv.To.Callable(); err != nil {
+		return "", err
+	}
+	return dial(a.cfg.NumberFormat.Format(inv.To))
+}
 
 // contactUser is the user part of our Contact, which holds no withheld number either (RFC 3323 section 4.1.1.3).
 func (a *Agent) contactUser(caller dialable) string {

@@ -37,7 +37,6 @@ func (l *leg) resend(res *sip.Response) bool {
 	l.cseq++
 	ctx, cancel := context.WithCancel(l.ctx)
 	defer cancel()
-	defer context.AfterFunc(l.agent.life, cancel)()
 	go func() { // a drain ends the wait at the gate
 		select {
 		case <-l.agent.drain:

@@ -193,3 +193,16 @@ func TestPacketsLeaveFromTheInterfaceThatIsConfigured(t *testing.T) {
 		})
 	}
 }
+
+// The last door before the wire: whatever the layers above let through, an emergency or foreign number is not called.
+func TestNumberThatMustNotRingIsNotDialled(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for i, n := range []avanak.Number{110, 115, 98110, 14155550100, 98912000} {
+		res := r.result(r.invite(t.Context(), Invite{CallID: fmt.Sprintf("never-%d", i), To: n}))
+		require.Equal(t, NotSent, res.End)
+		require.False(t, res.Dead, "no other way is to be tried")
+		require.Equal(t, avanak.ClassUs, res.Class)
+	}
+	require.Empty(t, r.kinds())
+}
