@@ -50,7 +50,7 @@ func newCall(l *leg, res *sip.Response) *Call {
 	if l.invite != nil { // the ACK carries the INVITE's credentials (RFC 3261 section 22.1)
 		for _, name := range []string{"Authorization", "Proxy-Authorization"} {
 			for _, h := range l.invite.GetHeaders(name) {
-				c.ack.AppendHeader(sip.HeaderClone(h))
+				c.ack.AppendHeader(h)
 			}
 		}
 	}

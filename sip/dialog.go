@@ -11,7 +11,8 @@ import (
 // maxRoutes bounds the route set that we take from a 2xx.
 const maxRoutes = 64
 
-// dialog is the state that RFC 3261 section 12 keeps of one answered branch of an INVITE, seen from the caller.
+// dialog is the state that RFC 3261 section 12 keeps of one answered branch of an INVITE, seen from the caller. Its
+// messages share headers and addresses: nobody changes one that was parsed or sent.
 type dialog struct {
 	agent  *Agent
 	callID string
@@ -33,8 +34,8 @@ type dialog struct {
 // (it must have one) leaves its To address as target; the packets go to where the 2xx came from.
 func newDialog(l *leg, res *sip.Response) *dialog {
 	a := l.agent
-	d := &dialog{agent: a, callID: l.callID, from: sip.HeaderClone(res.From()).(*sip.FromHeader),
-		to: sip.HeaderClone(res.To()).(*sip.ToHeader), source: l.hop, invite: res.CSeq().SeqNo,
+	d := &dialog{agent: a, callID: l.callID, from: res.From(),
+		to: res.To(), source: l.hop, invite: res.CSeq().SeqNo,
 		cseq: max(l.cseq, res.CSeq().SeqNo)}
 	if caller, err := a.caller(l.inv); err == nil {
 		d.user = a.contactUser(caller)
@@ -42,12 +43,12 @@ func newDialog(l *leg, res *sip.Response) *dialog {
 	if from, ok := parseHop(res.Source(), OverUDP); ok && !l.hop.over.stream() {
 		d.source = from
 	}
-	d.target = *d.to.Address.Clone()
+	d.target = d.to.Address
 	d.refresh(res)
 	for _, h := range res.GetHeaders("Record-Route") {
 		rr, ok := h.(*sip.RecordRouteHeader)
 		if ok && rr.Address.Host != "" && len(d.routes) < maxRoutes {
-			d.routes = append(d.routes, *rr.Address.Clone())
+			d.routes = append(d.routes, rr.Address)
 		}
 	}
 	slices.Reverse(d.routes)
@@ -62,7 +63,7 @@ func (d *dialog) refresh(msg interface{ Contact() *sip.ContactHeader }) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.target = *c.Address.Clone()
+	d.target = c.Address
 	d.known = true
 	d.target.Headers = nil // not allowed in a Request-URI (section 19.1.1, table 1)
 }
@@ -94,7 +95,7 @@ func (d *dialog) request(method sip.RequestMethod, seq uint32, extra ...sip.Head
 // requestWith builds one with a session description.
 func (d *dialog) requestWith(method sip.RequestMethod, seq uint32, body []byte, extra ...sip.Header) *sip.Request {
 	d.mu.Lock()
-	recipient, next := *d.target.Clone(), d.source
+	recipient, next := d.target, d.source
 	if d.known {
 		next = d.next(d.target)
 	}
@@ -105,7 +106,7 @@ func (d *dialog) requestWith(method sip.RequestMethod, seq uint32, body []byte, 
 		next = d.next(hop)
 		if !hop.UriParams.Has("lr") { // a strict router (RFC 2543) wants to be the Request-URI
 			routes = append(slices.Clone(routes[1:]), recipient)
-			recipient = *hop.Clone()
+			recipient = hop
 			recipient.Headers = nil
 		}
 	}
@@ -114,8 +115,8 @@ func (d *dialog) requestWith(method sip.RequestMethod, seq uint32, body []byte, 
 		req.AppendHeader(&sip.RouteHeader{Address: r})
 	}
 	callID := sip.CallIDHeader(d.callID)
-	req.AppendHeader(sip.HeaderClone(d.from))
-	req.AppendHeader(sip.HeaderClone(d.to))
+	req.AppendHeader(d.from)
+	req.AppendHeader(d.to)
 	req.AppendHeader(&callID)
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: seq, MethodName: method})
 	req.AppendHeader(d.agent.userAgent)

@@ -81,10 +81,10 @@ func (l *leg) newInvite() (*sip.Request, error) {
 // (section 17.1.1.3).
 func (l *leg) hopByHop(method sip.RequestMethod, to *sip.ToHeader) *sip.Request {
 	invite := l.invite
-	req := l.agent.newRequest(method, *invite.Recipient.Clone(), invite.Via().Clone(), l.hop)
-	req.AppendHeader(sip.HeaderClone(invite.From()))
-	req.AppendHeader(sip.HeaderClone(to))
-	req.AppendHeader(sip.HeaderClone(invite.CallID()))
+	req := l.agent.newRequest(method, invite.Recipient, invite.Via().Clone(), l.hop)
+	req.AppendHeader(invite.From())
+	req.AppendHeader(to)
+	req.AppendHeader(invite.CallID())
 	req.AppendHeader(&sip.CSeqHeader{SeqNo: invite.CSeq().SeqNo, MethodName: method})
 	return enclose(req, nil)
 }
