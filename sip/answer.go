@@ -20,8 +20,10 @@ func (l *leg) ours(res *sip.Response) bool {
 
 // receive is every response to the INVITE, by whatever way it came.
 func (l *leg) receive(res *sip.Response) {
-	if branch, ok := res.Via().Params.Get("branch"); ok && res.StatusCode >= 300 && !l.stopped {
-		l.agent.refusals.note(branch) // whoever sent it: sipgo's transaction takes no answer any more
+	if via := res.Via(); via != nil && res.StatusCode >= 300 && !l.stopped {
+		if branch, ok := via.Params.Get("branch"); ok {
+			l.agent.refusals.note(branch) // whoever sent it: sipgo's transaction takes no answer any more
+		}
 	}
 	if !l.ours(res) || res.CSeq().MethodName != sip.INVITE {
 		return
