@@ -18,7 +18,7 @@ import (
 
 // wary is a carrier that asks for a password, and its callees answer.
 func wary(string, int) siptest.Behaviour {
-	return siptest.Behaviour{AnswerAfter: 30 * time.Millisecond, Password: "right"}
+	return siptest.Behaviour{AnswerAfter: 30 * time.Millisecond, Password: "right", SHA256: true}
 }
 
 // auth is a trunk's credentials, with the password in a file of the data directory.
