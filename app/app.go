@@ -46,6 +46,7 @@ type App struct {
 	sandbox    bool
 	pacer      *media.Pacer
 	dispatcher *dispatcher.Dispatcher
+	notes      *trunkNotes
 	draining   atomic.Bool
 
 	public, admin         net.Listener
@@ -88,7 +89,10 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.dispatcher, err = dispatcher.New(a.cfg.DispatcherConfig(), trunks, a.state.queue, a.state.suppressed, caller,
+	a.notes = newTrunkNotes(trunks)
+	settings := a.cfg.DispatcherConfig()
+	settings.OnTransition = a.notes.moved
+	a.dispatcher, err = dispatcher.New(settings, trunks, a.state.queue, a.state.suppressed, caller,
 		a.pacer.Overloaded, a.log, a.registry)
 	if err != nil {
 		return err

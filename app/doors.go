@@ -59,15 +59,24 @@ func encode(upload io.Reader) (avanak.Frames, time.Duration, error) {
 	return clip.Frames, clip.Duration, nil
 }
 
-// readiness tells whether the gateway can do its work.
+// inHouse marks the context of requests on the admin listener.
+type inHouse struct{}
+
+// readiness tells whether the gateway can do its work. Which trunks there are is for the house only.
 func (a *App) readiness(ctx context.Context) api.Readiness {
-	r := api.Readiness{Ready: true, Checks: map[string]string{"redis": "ok", "machine": "ok"},
+	r := api.Readiness{Ready: true, Checks: map[string]string{"redis": "ok", "machine": "ok", "trunks": "ok"},
 		Durability: string(a.state.guarantee.Durability), Store: a.state.kind, Draining: a.draining.Load()}
 	if err := a.storeFault(ctx); err != nil {
 		r.Ready, r.Checks["redis"] = false, err.Error()
 	}
 	if a.pacer.Overloaded() {
 		r.Checks["machine"] = "media is late: no new calls for the moment" // still ready: it passes
+	}
+	if !a.notes.usable() {
+		r.Ready, r.Checks["trunks"] = false, "no trunk is usable: no calls"
+	}
+	if ctx.Value(inHouse{}) != nil {
+		a.notes.describe(r.Checks)
 	}
 	if r.Draining {
 		r.Ready = false

@@ -3,11 +3,13 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/avanak/avanak/cmd/avanak/client"
+	"github.com/avanak/avanak/sip/siptest"
 )
 
 // wait bounds every wait of a test, on a machine however slow.
@@ -123,6 +126,18 @@ func (p *process) said(pattern string) string {
 	return found[len(found)-1][1]
 }
 
+// metric reads one series from the metrics page, as it is written there; it must exist.
+func (p *process) metric(series string) float64 {
+	p.t.Helper()
+	status, page := get(p.t, p.said(`(?m)^admin: (\S+)`)+"/metrics")
+	require.Equal(p.t, http.StatusOK, status)
+	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(series) + ` (\S+)$`).FindStringSubmatch(page)
+	require.Len(p.t, found, 2, "no series %s", series)
+	value, err := strconv.ParseFloat(found[1], 64)
+	require.NoError(p.t, err)
+	return value
+}
+
 // customer is a client of the gateway with the operator's key.
 func (p *process) customer() *client.Client {
 	p.t.Helper()
@@ -146,6 +161,21 @@ type settings struct {
 	target   string // of the one trunk
 	cps      float64
 	channels int
+	trunks   []carrier // in the place of the three
+}
+
+// carrier is a trunk of a gateway's.
+type carrier struct {
+	name     string
+	targets  []*siptest.Farm
+	cps      float64
+	channels int
+	more     string // further keys, as a flow mapping's inside
+}
+
+// to is a carrier behind farms with pace and room enough for a small campaign.
+func to(name string, more string, farms ...*siptest.Farm) carrier {
+	return carrier{name: name, targets: farms, cps: 20, channels: 50, more: more}
 }
 
 // write puts a configuration into the data directory and returns its path.
@@ -161,14 +191,21 @@ redis: {url: %q}
 log: {level: info}
 media: {lead_in: 100ms}
 trunks:
-  - name: farm
-    targets: [%q]
-    bind: 127.0.0.1:0
-    rtp: {bind: 127.0.0.1}
-    cps: %g
-    channels: %d
-    callers: ["+989120009999"]
-`, s.data, s.redis, s.target, s.cps, s.channels)
+`, s.data, s.redis)
+	trunk := func(name, targets string, cps float64, channels int, more string) {
+		text += fmt.Sprintf("  - {name: %s, targets: [%s], bind: \"127.0.0.1:0\", rtp: {bind: 127.0.0.1}, cps: %g, channels: %d, "+
+			"callers: [\"+989120009999\"], %s}\n", name, targets, cps, channels, more)
+	}
+	if s.trunks == nil {
+		trunk("farm", strconv.Quote(s.target), s.cps, s.channels, "")
+	}
+	for _, c := range s.trunks {
+		var targets []string
+		for _, farm := range c.targets {
+			targets = append(targets, strconv.Quote(farm.Addr().String()))
+		}
+		trunk(c.name, strings.Join(targets, ", "), c.cps, c.channels, c.more)
+	}
 	file := filepath.Join(s.data, "avanak.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	return file

@@ -78,7 +78,9 @@ func TestDrainingGatewayIsNotReady(t *testing.T) {
 	g, stop := run(t, loopbackConfig(t), Options{Farm: s.farm})
 	status, body := get(t, g.AdminURL()+"/readyz")
 	require.Equal(t, http.StatusOK, status)
-	require.JSONEq(t, `{"ready":true,"checks":{"redis":"ok","machine":"ok"},"durability":"always","store":"embedded","draining":false}`, body)
+	require.JSONEq(t, `{"ready":true,"checks":{"redis":"ok","machine":"ok","trunks":"ok","trunk:sandbox":"ok"},"durability":"always","store":"embedded","draining":false}`, body)
+	_, body = get(t, g.URL()+"/readyz")
+	require.NotContains(t, body, "sandbox", "customers are not told of our trunks")
 	s.campaign(g.customer(t), 1, client.CampaignRequest{})
 	require.NoError(t, s.farm.WaitFor(bounded(t), func(n siptest.Counts) bool { return n.Packets > 5 }))
 

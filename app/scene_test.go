@@ -24,6 +24,8 @@ const firstNumber = 98_912_000_0000
 type scene struct {
 	*testing.T
 	farm   *siptest.Farm
+	beside []*siptest.Farm // where other trunks and targets lead
+	rdb    *redis.Client
 	ledger *queue.Queue // reads the event stream beside the gateway
 	frames []byte       // the clip as A-law
 	wav    []byte       // the clip as it is uploaded
@@ -35,15 +37,39 @@ type scene struct {
 // newScene starts callees that take calls by b; the clip lasts as said.
 func newScene(t *testing.T, clip time.Duration, b func(number string, nth int) siptest.Behaviour) *scene {
 	t.Helper()
-	farm, err := siptest.New(siptest.Config{Behave: b})
-	require.NoError(t, err)
-	farm.Start()
-	t.Cleanup(farm.Close)
+	farm := startFarm(t, "", b)
 	var wav bytes.Buffer
 	require.NoError(t, audio.WriteWAV(&wav, melody(clip)))
 	encoded, err := audio.Ingest(bytes.NewReader(wav.Bytes()))
 	require.NoError(t, err)
 	return &scene{T: t, farm: farm, frames: encoded.Frames.ALaw, wav: wav.Bytes()}
+}
+
+// startFarm starts callees at an address; "" lets the kernel choose.
+func startFarm(t *testing.T, addr string, b func(number string, nth int) siptest.Behaviour) *siptest.Farm {
+	t.Helper()
+	farm, err := siptest.New(siptest.Config{Addr: addr, Behave: b})
+	require.NoError(t, err)
+	farm.Start()
+	t.Cleanup(farm.Close)
+	return farm
+}
+
+// another starts a further farm, whose log is judged with the first one's.
+func (s *scene) another(addr string, b func(number string, nth int) siptest.Behaviour) *siptest.Farm {
+	s.Helper()
+	farm := startFarm(s.T, addr, b)
+	s.beside = append(s.beside, farm)
+	return farm
+}
+
+// calls are those of all farms.
+func (s *scene) calls() []siptest.Call {
+	calls := s.farm.Calls()
+	for _, farm := range s.beside {
+		calls = append(calls, farm.Calls()...)
+	}
+	return calls
 }
 
 // melody is A-law that never repeats within a clip, loud enough to be no silence.
@@ -68,6 +94,7 @@ func (s *scene) read(o *redis.Options) {
 	rdb := redis.NewClient(o)
 	s.Cleanup(func() { _ = rdb.Close() })
 	var err error
+	s.rdb = rdb
 	s.ledger, err = queue.New(queue.DefaultConfig(), rdb)
 	require.NoError(s, err)
 }

@@ -94,7 +94,7 @@ func (c *Caller) Place(ctx context.Context, i queue.Intent, via avanak.Route, ga
 		SDP:       sip.Offer(line.Address, int(session.LocalPort()), uint64(i.Attempt())), //nolint:gosec // 1..15
 		RingLimit: order.Ring, BeforeSend: gate})
 	if result.End != sip.Answered {
-		return c.report(i, result)
+		return c.report(i, via, result)
 	}
 	return c.play(ctx, result, line, session, frames)
 }
@@ -106,10 +106,10 @@ func failed(o avanak.Outcome, detail string) avanak.Report {
 }
 
 // report is that of an attempt that nobody answered.
-func (c *Caller) report(i queue.Intent, r sip.Result) avanak.Report {
+func (c *Caller) report(i queue.Intent, via avanak.Route, r sip.Result) avanak.Report {
 	outcome, detail := unanswered(r)
 	if r.Err != nil {
-		c.log.Info("call not placed", "call_id", i.CallID(), "end", r.End.String(), "err", r.Err)
+		c.log.Info("leg not placed", "call_id", i.CallID(), "trunk", via.Trunk, "end", r.End.String(), "err", r.Err)
 	}
 	t := r.Timing
 	if (r.End == sip.RingLimit || r.End == sip.Cancelled) && r.Status == 0 && !r.Late {

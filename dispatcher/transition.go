@@ -66,7 +66,11 @@ func (p *planner) moved(now time.Time, t *trunk, was state, why string) {
 	if is == up || is == probing {
 		note = p.d.log.Info
 	}
-	note("trunk state changed", "trunk", t.Name, "state", string(is), "reason", why)
+	facts := []any{"trunk", t.Name, "state", string(is), "reason", why}
+	if is == resting || is == paused {
+		facts = append(facts, "next_call_in", t.breaker.until.Sub(now).Round(time.Second))
+	}
+	note("trunk state changed", facts...)
 	if p.d.cfg.OnTransition != nil {
 		p.d.cfg.OnTransition(Transition{Trunk: t.Name, From: string(was), To: string(is), Why: why, At: now})
 	}

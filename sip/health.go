@@ -19,6 +19,9 @@ import (
 // that does not come about tells why.
 const optionsFactor = 10
 
+// notRegistered precedes why.
+const notRegistered = "not registered: "
+
 // health watches the far ends (OPTIONS, RFC 3261 section 11) and the registration, and reports what changes.
 type health struct {
 	agent *Agent
@@ -36,7 +39,8 @@ func newHealth(a *Agent) *health {
 	h := &health{agent: a, kick: make(chan netip.AddrPort, maxKnown), left: make(chan struct{})}
 	h.now = avanak.Health{Trunk: a.cfg.Name, At: time.Now(), Usable: a.cfg.Register.User == ""}
 	if !h.now.Usable {
-		h.now.Why = "not registered yet"
+		h.refusal = "not tried yet"
+		h.now.Why = notRegistered + h.refusal
 	}
 	return h
 }
@@ -58,12 +62,10 @@ func (a *Agent) Notify(tell func(avanak.Health)) {
 	tell(h.now)
 }
 
-// start begins keep-alives and the registration.
+// start begins the watch over the targets and the registration.
 func (h *health) start() {
 	a := h.agent
-	if a.cfg.Options > 0 {
-		a.crew.run(h.watch)
-	}
+	a.crew.run(h.watch)
 	if a.cfg.Register.User == "" {
 		close(h.left)
 		return
@@ -83,11 +85,19 @@ func (h *health) stop(ctx context.Context) {
 	}
 }
 
-// watch asks every target in turn until the Agent drains.
+// watch looks at the targets until the Agent drains, and asks them where the trunk has keep-alives. The first look tells
+// which there are: a call that one refuses can go to another only where that is known.
 func (h *health) watch() {
 	a := h.agent
+	every, asks := a.cfg.Options, a.cfg.Options > 0
+	if !asks {
+		every = DefaultOptions
+	}
+	if _, err := a.find.Places(a.life); err == nil { // a look-up that fails once says little: the calls try it again
+		h.refresh()
+	}
 	pause := func() time.Duration { // shorter by up to a tenth, so that many trunks do not ask at once
-		return a.cfg.Options - time.Duration(rand.Int64N(int64(a.cfg.Options)/10+1)) //nolint:gosec // spreading, not secrecy
+		return every - time.Duration(rand.Int64N(int64(every)/10+1)) //nolint:gosec // spreading, not secrecy
 	}
 	next := time.NewTimer(pause())
 	defer next.Stop()
@@ -96,9 +106,15 @@ func (h *health) watch() {
 		case <-a.drain:
 			return
 		case addr := <-h.kick: // the round stays due: silence of one target must not hide the others
-			h.askAll(h.kicked(addr))
+			if asks {
+				h.askAll(h.kicked(addr))
+			}
 		case <-next.C:
-			h.round()
+			if asks {
+				h.round()
+			} else {
+				h.refresh()
+			}
 			next.Reset(pause())
 		}
 	}
@@ -232,7 +248,7 @@ func (h *health) refresh() {
 			next.Why += ": " + list[0].Why
 		}
 	case a.cfg.Register.User != "" && !h.registered:
-		next.Usable, next.Why = false, "not registered: "+h.refusal
+		next.Usable, next.Why = false, notRegistered+h.refusal
 	}
 	up := 0
 	for _, t := range list {

@@ -59,7 +59,8 @@ type Behaviour struct {
 	IgnoreAcks int    // take the first n ACKs of the 200 for lost
 	EchoRTP    bool   // send each RTP packet back to the offered address, in bunches of a sweep
 	TalkRTP    bool   // send silence to the offered address from the call's media socket, a packet with each sweep
-	Password   string // ask for digest credentials (407, MD5, any user) with this password; "" asks for none
+	Password   string // ask for digest credentials (407, any user) with this password; "" asks for none
+	SHA256     bool   // by SHA-256 (RFC 7616), else by MD5
 
 	Reinvites []Reinvite // offers after the answer, one after the other
 }

@@ -55,9 +55,11 @@ func (c *callee) begin() {
 		return
 	}
 	c.respond(reply{status: 100})
-	if c.as.Password != "" && !authorized(c.inv, c.farm.nonce, c.as.Password) {
-		c.challenge()
-		return
+	if c.as.Password != "" {
+		if ok, stale := c.farm.guard.authorized(c.inv, c.as.Password, c.as.SHA256); !ok {
+			c.challenge(stale)
+			return
+		}
 	}
 	switch {
 	case c.as.Provisionals > 0:
@@ -136,10 +138,10 @@ func (c *callee) refuse(status int) {
 }
 
 // challenge asks for digest credentials; the retry takes the record over.
-func (c *callee) challenge() {
+func (c *callee) challenge(stale bool) {
 	c.challenging = true
 	c.farm.challenged[c.call.CallID] = c
-	c.finalRefusal(reply{status: 407, toTag: c.tag, headers: []string{challengeLine(c.farm.nonce)}})
+	c.finalRefusal(reply{status: 407, toTag: c.tag, headers: []string{c.farm.guard.challengeLine(c.as.SHA256, stale)}})
 }
 
 func (c *callee) finalRefusal(r reply) {

@@ -174,6 +174,33 @@ func TestDigestRetryGoesOnWithTheCall(t *testing.T) {
 	require.NoError(t, f.WaitFor(patient(t), func(n Counts) bool { return n.Calls == 2 }), "the challenge was used up")
 }
 
+// An answer that is played back, nonce count and all, is stale; the next count is well.
+func TestNonceCountServesOnce(t *testing.T) {
+	for _, sha := range []bool{false, true} {
+		g := guard{nonce: "n", used: map[uint64]bool{}}
+		hash := digest
+		if sha {
+			hash = digest256
+		}
+		try := func(nc, password string) [2]bool {
+			response := hash(hash("trunk", realm, password), "n", nc, "c", "auth", hash("INVITE", "sip:x"))
+			m, err := parse([]byte("INVITE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n" +
+				"To: <sip:x>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\nProxy-Authorization: Digest username=\"trunk\", realm=\"siptest\", " +
+				"nonce=\"n\", uri=\"sip:x\", algorithm=" + algorithm(sha) + ", qop=auth, nc=" + nc + ", cnonce=\"c\", response=\"" + response + "\"\r\n\r\n"))
+			require.NoError(t, err)
+			ok, stale := g.authorized(m, "secret", sha)
+			return [2]bool{ok, stale}
+		}
+		require.Equal(t, [2]bool{false, false}, try("00000001", "wrong"))
+		require.Equal(t, [2]bool{true, false}, try("00000001", "secret"), "a wrong password uses no count up")
+		require.Equal(t, [2]bool{false, true}, try("00000001", "secret"))
+		require.Equal(t, [2]bool{true, false}, try("00000003", "secret"))
+		require.Equal(t, [2]bool{true, false}, try("00000002", "secret"), "overtaken")
+		require.Equal(t, [2]bool{false, false}, try("4", "secret"), "a count has eight digits")
+	}
+	require.Contains(t, (&guard{}).challengeLine(true, true), "algorithm=SHA-256, qop=\"auth\", stale=true")
+}
+
 // The digest of RFC 2617 §3.5's example, so that the check is not only by our own sums.
 func TestDigestOfTheRFC(t *testing.T) {
 	require.Equal(t, "6629fae49393a05397450978507c4ef1", digest(digest("Mufasa", "testrealm@host.com", "Circle Of Life"),

@@ -22,11 +22,11 @@ type Farm struct {
 	conn    *net.UDPConn
 	addr    netip.AddrPort // of conn
 	host    netip.Addr     // in Contact and SDP
-	nonce   string         // of digest challenges, one for the farm's life
 	journal *journal
 	media   *sweep
 
 	// The loop's own.
+	guard        guard
 	alarms       alarms
 	transactions map[string]*callee   // by message.transaction
 	dialogs      map[string]*dialog   // by Call-ID and our tag
@@ -56,10 +56,10 @@ func New(cfg Config) (*Farm, error) {
 	}
 	// A burst of INVITEs must wait in the kernel, not get lost; a smaller buffer than asked for is no error.
 	_ = conn.SetReadBuffer(4 << 20)
-	f := &Farm{cfg: cfg, conn: conn, addr: localAddr(conn), nonce: rand.Text(), journal: newJournal(cfg.KeepCalls),
+	f := &Farm{cfg: cfg, conn: conn, addr: localAddr(conn), journal: newJournal(cfg.KeepCalls),
 		transactions: map[string]*callee{}, dialogs: map[string]*dialog{}, byes: map[string]*callee{},
 		offerings: map[string]*offering{}, challenged: map[string]*callee{}, tries: map[string]int{},
-		loopEnded: make(chan struct{}), sweepStop: make(chan struct{})}
+		guard: guard{nonce: rand.Text(), used: map[uint64]bool{}}, loopEnded: make(chan struct{}), sweepStop: make(chan struct{})}
 	f.host = f.addr.Addr()
 	if cfg.Advertise.IsValid() {
 		f.host = cfg.Advertise

@@ -100,7 +100,7 @@ func FuzzParse(f *testing.F) {
 		addrOf(uri)
 		userOf(m.uri)
 		splitList(m.value("record-route"))
-		authorized(m, "n", "p")
+		(&guard{nonce: "n", used: map[uint64]bool{}}).authorized(m, "p", true)
 		m.status, m.method = 0, m.cmethod
 		// What we say about a message must itself be a message, with the same identity.
 		out, _ := reply{status: 180, toTag: "t"}.encode(m, netip.MustParseAddrPort("127.0.0.1:9"))

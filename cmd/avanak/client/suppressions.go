@@ -9,8 +9,8 @@ type numbers struct {
 	Numbers []string `json:"numbers"`
 }
 
-// Suppress puts numbers on the list of those that are never called, and returns how many were new. It needs an operator's
-// key.
+// Suppress puts numbers on the list of those that are never called, and returns how many different ones the list
+// has: all of them are suppressed now. It needs an operator's key.
 func (c *Client) Suppress(ctx context.Context, list ...string) (added int, err error) {
 	var answer struct {
 		Added int `json:"added"`
