@@ -32,6 +32,12 @@ func (p *planner) take(now time.Time, t *trunk) permit {
 	return g
 }
 
+// resent takes what one more INVITE of a leg costs (credentials, a session interval): the permit paid for the first. The
+// bucket goes into debt, so that no more calls begin than the gate has room for. Any goroutine may call it.
+func (p *planner) resent(t *trunk) {
+	p.post(func(now time.Time) { t.bucket.ReserveN(now, 1) })
+}
+
 // freed takes a channel back with how its leg ended: the zero report where none was placed. Any goroutine may call it.
 func (p *planner) freed(g permit, r avanak.Report) {
 	p.post(func(now time.Time) { p.ended(now, g, r) })
