@@ -145,7 +145,8 @@ func (b *breaker) fail(now time.Time, probe bool, class avanak.Class, r avanak.R
 		b.rest(now, max(breakFor, asked))
 		return whyFailures
 	case asked > 0:
-		b.asked = b.asked || b.mode == modeFlowing
+		// Where it asked for longer than we wait, we come before its time: with one call.
+		b.asked = (b.asked || b.mode == modeFlowing) && r.RetryAfter <= maxRest
 		b.mode = modeResting
 		b.rest(now, asked)
 		return whyRetryAfter
