@@ -14,6 +14,9 @@ const (
 	breakAfter = 10
 	// breakFor is how long the trunk then rests before a single call probes it.
 	breakFor = 15 * time.Second
+	// probeWait is how long a probe's end is awaited: longer than it takes until nothing has come of it (Config.Stale, and 32 s
+	// of silence, RFC 3261 section 17.1.1.2). What goes on by then rings or is heard, and may go on for minutes.
+	probeWait = time.Minute
 	// maxRest is the longest rest that the trunk may ask for (Retry-After, RFC 3261 section 20.33).
 	maxRest = 5 * time.Minute
 	// rowSpan is how many calls may go while a row counts: one that is less than half of them by then is forgotten. A
@@ -49,6 +52,7 @@ type breaker struct {
 	until   time.Time     // no call before it, unless calls flow
 	pause   time.Duration // the last wait of a paused trunk
 	probing bool          // a call is finding out
+	probed  time.Time     // since when
 }
 
 // closed tells whether the trunk is closed for calls, and for how much longer at least.
@@ -57,7 +61,7 @@ func (b *breaker) closed(now time.Time) (time.Duration, bool) {
 	case b.mode == modeFlowing:
 		return 0, false
 	case b.probing:
-		return idle, true // the end of the probe wakes the planner
+		return max(b.probed.Add(probeWait).Sub(now), time.Millisecond), true // its end wakes the planner as well
 	case now.Before(b.until):
 		return b.until.Sub(now), true
 	}
@@ -73,9 +77,20 @@ func (b *breaker) lapse(now time.Time) bool {
 	return true
 }
 
+// outlived ends the wait for a probe that goes on, and tells whether it did: the far end has taken that call.
+func (b *breaker) outlived(now time.Time) bool {
+	if !b.probing || now.Sub(b.probed) < probeWait {
+		return false
+	}
+	*b = breaker{}
+	return true
+}
+
 // took notes that a call goes over the trunk, and tells whether it is a probe.
-func (b *breaker) took() bool {
-	b.probing = b.mode != modeFlowing
+func (b *breaker) took(now time.Time) bool {
+	if b.probing = b.mode != modeFlowing; b.probing {
+		b.probed = now
+	}
 	if b.placed++; b.placed >= rowSpan && !b.most(b.failed+b.refused) {
 		b.failed, b.refused = 0, 0
 	}

@@ -18,6 +18,7 @@ const legWait = 3 * time.Second
 type permit struct {
 	trunk *trunk
 	probe bool // the leg finds out whether the trunk works again
+	at    time.Time
 }
 
 // take takes what a leg over t needs. t is ready and has a channel.
@@ -26,7 +27,7 @@ func (p *planner) take(now time.Time, t *trunk) permit {
 	t.bucket.AllowN(now, 1)
 	t.inUse++
 	t.pace.took()
-	g := permit{trunk: t, probe: t.breaker.took()}
+	g := permit{trunk: t, probe: t.breaker.took(now), at: now}
 	p.d.metrics.inFlight.WithLabelValues(t.Name).Inc()
 	p.moved(now, t, was, whyProbe)
 	return g
