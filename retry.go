@@ -21,17 +21,25 @@ func DefaultRetry() RetryPolicy {
 		CongestionTries: 3}
 }
 
-// faultWait is how long a recipient waits after a trunk refused us, at least: by then the trunk is paused.
-const faultWait = time.Minute
+// A recipient waits longer after each time that a trunk refused us: by the first wait's end the trunk is paused, and the
+// attempts that can be recorded last for most of a day of our wrong settings.
+const (
+	faultWait    = time.Minute
+	maxFaultWait = 2 * time.Hour
+)
 
-// Limits returns the most charged and the most recorded attempts.
-func (p RetryPolicy) Limits() (charged, recorded int) {
-	charged = max(p.MaxAttempts, 1)
+// Limits returns the most charged and the most recorded attempts. What is recorded and not charged is bounded by what
+// fits into the recipient's record only; Next is stricter with congestion.
+func (p RetryPolicy) Limits() (charged, recorded int) { return max(p.MaxAttempts, 1), MaxAttempts }
+
+// congestionLimit is how many attempts may be recorded before congestion ends the recipient.
+func (p RetryPolicy) congestionLimit() int {
+	charged, recorded := p.Limits()
 	tries := p.CongestionTries
 	if tries == 0 {
 		tries = 3
 	}
-	return charged, min(charged+tries, MaxAttempts)
+	return min(charged+tries, recorded)
 }
 
 // Next tells whether another attempt follows outcome o after this many recorded and charged attempts (the one that
@@ -47,9 +55,13 @@ func (p RetryPolicy) Next(o Outcome, recorded, charged int) (wait time.Duration,
 	case NoAnswer, Aborted: // a shutdown that cut the ringing short is no answer to the callee
 		wait = p.NoAnswer
 	case Congestion:
+		if recorded >= p.congestionLimit() {
+			return 0, false
+		}
 		wait = p.Congestion
 	case TrunkFault: // no policy of the customer's makes a recipient pay for our settings
-		wait = max(p.Congestion, faultWait)
+		free := recorded - charged // 15 at most: the shift stays small
+		wait = max(p.Congestion, min(faultWait<<max(free-1, 0), maxFaultWait))
 	default:
 		return 0, false
 	}

@@ -112,7 +112,11 @@ func (d *Dispatcher) further(ctx context.Context, a *attempt) bool {
 // place places the leg that a.intent stands for over t, and returns its own report.
 func (d *Dispatcher) place(ctx context.Context, t *trunk, a *attempt, checked, recorded time.Time) avanak.Report {
 	var held error
+	invites := 0
 	r := d.caller.Place(ctx, a.intent, avanak.Route{Trunk: t.Name, Tried: a.tried(t.Name)}, func(ctx context.Context) error {
+		if invites++; invites > 1 {
+			d.plan.resent(t)
+		}
 		held = d.lastGate(ctx, t, a.claim, checked, recorded)
 		return held
 	})

@@ -10,12 +10,19 @@ import (
 
 // A dead trunk must not eat a campaign: each call placed over it ends a recipient as uncertain, or uses up a try.
 const (
-	// breakAfter is how many calls in a row the trunk must fail, without any word of a callee in between.
+	// breakAfter is how many calls in a row the trunk must fail, without any word of a callee in between, and half of all.
 	breakAfter = 10
 	// breakFor is how long the trunk then rests before a single call probes it.
 	breakFor = 15 * time.Second
+	// probeWait is how long a probe's end is awaited: longer than it takes until nothing has come of it (Config.Stale, and 32 s
+	// of silence, RFC 3261 section 17.1.1.2). What goes on by then rings or is heard, and may go on for minutes.
+	probeWait = time.Minute
 	// maxRest is the longest rest that the trunk may ask for (Retry-After, RFC 3261 section 20.33).
 	maxRest = 5 * time.Minute
+	// rowSpan is how many calls may go while a row counts: one that is less than half of them by then is forgotten. A
+	// refusal is back at once and a callee takes his time, so that a row alone says little of a trunk that many calls went
+	// over meanwhile: one barred number in ten would close it before its first callee has picked up.
+	rowSpan = 4 * breakAfter
 	// pauseAfter is how many calls in a row the trunk must refuse us; a wrong password shows at the first.
 	pauseAfter = 5
 	// pauseFor is the first wait before a paused trunk is probed; each probe that is refused doubles it, up to maxPause.
@@ -40,10 +47,12 @@ type breaker struct {
 	asked   bool          // it rests because it asked to, and for no other reason: no probe is needed
 	failed  int           // calls that the trunk could not carry or said nothing to, in a row
 	refused int           // calls in which the trunk refused us, in a row
+	placed  int           // calls that went since the row began
 	since   time.Time     // when the row began: what a callee said before it is no news
 	until   time.Time     // no call before it, unless calls flow
 	pause   time.Duration // the last wait of a paused trunk
 	probing bool          // a call is finding out
+	probed  time.Time     // since when
 }
 
 // closed tells whether the trunk is closed for calls, and for how much longer at least.
@@ -52,7 +61,7 @@ func (b *breaker) closed(now time.Time) (time.Duration, bool) {
 	case b.mode == modeFlowing:
 		return 0, false
 	case b.probing:
-		return idle, true // the end of the probe wakes the planner
+		return max(b.probed.Add(probeWait).Sub(now), time.Millisecond), true // its end wakes the planner as well
 	case now.Before(b.until):
 		return b.until.Sub(now), true
 	}
@@ -68,11 +77,28 @@ func (b *breaker) lapse(now time.Time) bool {
 	return true
 }
 
+// outlived ends the wait for a probe that goes on, and tells whether it did: the far end has taken that call.
+func (b *breaker) outlived(now time.Time) bool {
+	if !b.probing || now.Sub(b.probed) < probeWait {
+		return false
+	}
+	*b = breaker{}
+	return true
+}
+
 // took notes that a call goes over the trunk, and tells whether it is a probe.
-func (b *breaker) took() bool {
-	b.probing = b.mode != modeFlowing
+func (b *breaker) took(now time.Time) bool {
+	if b.probing = b.mode != modeFlowing; b.probing {
+		b.probed = now
+	}
+	if b.placed++; b.placed >= rowSpan && !b.most(b.failed+b.refused) {
+		b.failed, b.refused = 0, 0
+	}
 	return b.probing
 }
+
+// most tells whether a row is at least half of the calls that went meanwhile.
+func (b *breaker) most(row int) bool { return 2*row >= b.placed }
 
 // ended takes in how a call ended, and says why the breaker changed, where it did.
 func (b *breaker) ended(now time.Time, probe bool, r avanak.Report) (why string) {
@@ -129,12 +155,13 @@ func (b *breaker) fail(now time.Time, probe bool, class avanak.Class, r avanak.R
 	case probe:
 		b.rest(now, max(breakFor, asked))
 		return whyProbeFailed
-	case b.failed >= breakAfter && (b.mode == modeFlowing || b.asked):
+	case b.failed >= breakAfter && b.most(b.failed) && (b.mode == modeFlowing || b.asked):
 		b.mode, b.asked = modeResting, false
 		b.rest(now, max(breakFor, asked))
 		return whyFailures
 	case asked > 0:
-		b.asked = b.asked || b.mode == modeFlowing
+		// Where it asked for longer than we wait, we come before its time: with one call.
+		b.asked = (b.asked || b.mode == modeFlowing) && r.RetryAfter <= maxRest
 		b.mode = modeResting
 		b.rest(now, asked)
 		return whyRetryAfter
@@ -145,7 +172,7 @@ func (b *breaker) fail(now time.Time, probe bool, class avanak.Class, r avanak.R
 // fault takes in a call in which the trunk refused us. Our settings do not mend themselves: probes are rare.
 func (b *breaker) fault(now time.Time, probe bool, r avanak.Report) string {
 	b.count(now, &b.refused)
-	why, enough := whyRefused, b.refused >= pauseAfter
+	why, enough := whyRefused, b.refused >= pauseAfter && b.most(b.refused)
 	if s := r.Result.SIP; s == http.StatusUnauthorized || s == http.StatusProxyAuthRequired { // SIP's mean the same
 		why, enough = whyUnauthorised, true
 	}
@@ -170,7 +197,7 @@ func (b *breaker) fault(now time.Time, probe bool, r avanak.Report) string {
 // count counts a call in a row that it may begin.
 func (b *breaker) count(now time.Time, row *int) {
 	if b.failed+b.refused == 0 {
-		b.since = now
+		b.since, b.placed = now, 0
 	}
 	*row++
 }

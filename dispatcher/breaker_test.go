@@ -172,7 +172,7 @@ func TestProbeThatIsNotSentLeavesTheTurnToTheNext(t *testing.T) {
 	now = b.until
 	_, closed := b.closed(now)
 	require.False(t, closed)
-	require.True(t, b.took())
+	require.True(t, b.took(now))
 	_, closed = b.closed(now)
 	require.True(t, closed, "one probe at a time")
 	b.ended(now, false, avanak.Report{})

@@ -17,6 +17,9 @@ const (
 	closedWait = time.Second            // paused, or outside the window, or Redis would not serve
 )
 
+// holdFor is how long claims are held while none of the trunks that may carry them is open.
+const holdFor = 5 * time.Second
+
 // maxFast is how many fast messages the planner holds ahead.
 const maxFast = 100
 
@@ -108,7 +111,7 @@ func (p *planner) adopt(active []avanak.Campaign, ids []string) {
 // prefetch asks for claims where fewer are held than the next second may need.
 func (p *planner) prefetch(now time.Time) {
 	for partition := range p.wanted {
-		if len(p.fast) >= maxFast {
+		if len(p.fast) >= maxFast || now.Before(p.fastFrom) {
 			break
 		}
 		if p.fetching[partition] {
@@ -184,6 +187,35 @@ func (p *planner) claimFast(partition int) {
 			p.wanted[partition] = true
 		}
 	})
+}
+
+// yield gives back what this node has held for a while and cannot call, since none of its trunks is open: another node may
+// call it, and a message whose time is over is closed when it is claimed next. Where a trunk is merely busy, turns are kept.
+func (p *planner) yield(now time.Time) {
+	stuck := func(c queue.Claim) bool {
+		return now.Sub(c.Taken) >= holdFor && !p.hopeful(now, &request{claim: c, may: anyTrunk})
+	}
+	var back []queue.Claim
+	p.fast = slices.DeleteFunc(p.fast, func(c queue.Claim) bool {
+		if !stuck(c) {
+			return false
+		}
+		back = append(back, c)
+		return true
+	})
+	if len(back) > 0 {
+		p.fastFrom = now.Add(closedWait)
+	}
+	for _, f := range p.feeds {
+		if len(f.claims) > 0 && stuck(f.claims[0]) {
+			back = append(back, f.claims...)
+			f.claims, f.again = nil, now.Add(closedWait)
+		}
+	}
+	if len(back) > 0 {
+		p.d.metrics.refused.WithLabelValues("no_open_trunk").Add(float64(len(back)))
+		p.d.fetch.Go(func() { p.d.release(back) })
+	}
 }
 
 // refused counts why a claim was not dialled. Where the reason holds for the whole campaign, its other claims go back

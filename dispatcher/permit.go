@@ -18,6 +18,7 @@ const legWait = 3 * time.Second
 type permit struct {
 	trunk *trunk
 	probe bool // the leg finds out whether the trunk works again
+	at    time.Time
 }
 
 // take takes what a leg over t needs. t is ready and has a channel.
@@ -26,10 +27,16 @@ func (p *planner) take(now time.Time, t *trunk) permit {
 	t.bucket.AllowN(now, 1)
 	t.inUse++
 	t.pace.took()
-	g := permit{trunk: t, probe: t.breaker.took()}
+	g := permit{trunk: t, probe: t.breaker.took(now), at: now}
 	p.d.metrics.inFlight.WithLabelValues(t.Name).Inc()
 	p.moved(now, t, was, whyProbe)
 	return g
+}
+
+// resent takes what one more INVITE of a leg costs (credentials, a session interval): the permit paid for the first. The
+// bucket goes into debt, so that no more calls begin than the gate has room for. Any goroutine may call it.
+func (p *planner) resent(t *trunk) {
+	p.post(func(now time.Time) { t.bucket.ReserveN(now, 1) })
 }
 
 // freed takes a channel back with how its leg ended: the zero report where none was placed. Any goroutine may call it.

@@ -33,6 +33,7 @@ type planner struct {
 	feeds    map[string]*feed
 	order    []string // feeds, in the order of their turns
 	looking  bool
+	fastFrom time.Time       // no fast message is claimed before it
 	legs     []*request      // attempts in progress that wait for a permit for a further leg
 	context  context.Context //nolint:containedctx // of run, for the goroutines that it starts
 }
@@ -103,6 +104,7 @@ func (p *planner) run(ctx, calls context.Context) []queue.Claim {
 			return p.holding()
 		case <-p.signal:
 		case <-look.C:
+			p.yield(time.Now())
 			p.look()
 		case <-timer.C:
 		}

@@ -84,8 +84,8 @@ func (d *Dispatcher) retryAt(i queue.Intent, r avanak.Report) time.Time {
 		return time.Now().Add(max(c.Order.Ring, d.cfg.Redial))
 	}
 	wait, again := c.Order.Retry.Next(o, i.Attempt(), charged)
-	if r.Timeline.Invited.IsZero() && o == avanak.Congestion {
-		// Nothing left: that is our fault, and no policy of the customer's makes the recipient pay for it.
+	if o == avanak.Congestion && (r.Timeline.Invited.IsZero() || classOf(r) == avanak.ClassUs) {
+		// Nothing left, or not again with credentials: that is our fault, and no policy of the customer's makes the recipient pay for it.
 		wait, again = max(wait, notSentWait), true
 	}
 	if !again {

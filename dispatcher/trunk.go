@@ -64,7 +64,9 @@ func (t *trunk) ended(now time.Time, g permit, r avanak.Report) (why string) {
 	if classOf(r) == avanak.ClassCongestion {
 		t.pace.congested(now)
 	}
-	why = t.breaker.ended(now, g.probe, r)
+	// A probe whose end was not awaited any more is a call like any other.
+	probe := g.probe && t.breaker.probing && g.at.Equal(t.breaker.probed)
+	why = t.breaker.ended(now, probe, r)
 	if why == whyWorks {
 		t.pace.restart(now)
 	}
@@ -79,6 +81,9 @@ func (t *trunk) limit(now time.Time) float64 { return t.CPS * avanak.PaceShare *
 func (p *planner) follow(now time.Time, t *trunk) {
 	if was := t.state(); t.breaker.lapse(now) {
 		p.moved(now, t, was, whyRested)
+	} else if t.breaker.outlived(now) {
+		t.pace.restart(now)
+		p.moved(now, t, was, whyWorks)
 	}
 	limit := t.limit(now)
 	if rate.Limit(limit) != t.bucket.Limit() {

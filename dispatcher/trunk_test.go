@@ -182,8 +182,22 @@ func TestTrunkThatAsksForARestGetsIt(t *testing.T) {
 			return busy(s)
 		})
 		seconds := b.during(asked.Add(trip+20*time.Millisecond), time.Second, 12)
-		require.Equal(t, make([]int, 10), seconds[:10], "not one call, and no probe is needed after it")
+		require.Equal(t, make([]int, 9), seconds[:9], "not one call, and no probe is needed after it")
 		require.InDelta(t, 47, seconds[11], 1, "one word about load is no storm")
+	})
+}
+
+// We do not wait for hours on one word of one far end, and do not come back with everything before the time is over.
+func TestTrunkThatAsksForHoursIsProbed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, avanak.Trunk{Name: "a", CPS: 50, Channels: 1000})
+		b.feed("c1", many, false)
+		b.serve(5*time.Second, busy)
+		before := len(b.started)
+		b.serve(time.Hour, refusal(avanak.ClassCongestion, 503, time.Hour))
+		require.LessOrEqual(t, len(b.started)-before, 3+int(time.Hour/maxRest), "one call each five minutes, and those on their way")
+		b.serve(2*maxRest, busy)
+		require.Greater(t, len(b.started), before+1000)
 	})
 }
 

@@ -165,7 +165,7 @@ func TestScriptGrantsNoRetryBeyondTheLimits(t *testing.T) {
 func TestTrunkFaultsAreNotCharged(t *testing.T) {
 	both(t, func(t *testing.T, f *fixture) {
 		c := f.campaign(1, nil) // two tries, and two for the trunk
-		for fault, wait := range map[avanak.Outcome]time.Duration{avanak.Congestion: 3 * time.Second, avanak.TrunkFault: 2 * time.Minute} {
+		for fault, wait := range map[avanak.Outcome]time.Duration{avanak.Congestion: 3 * time.Second, avanak.TrunkFault: 3 * time.Minute} {
 			require.Equal(t, SettledRetry, f.settle(f.dial(f.claim(c, 1)[0]), fault))
 			f.advance(wait)
 			require.Equal(t, 1, f.promote(c))
