@@ -35,17 +35,7 @@ func (l *leg) resend(res *sip.Response) bool {
 	}
 	l.again++
 	l.cseq++
-	ctx, cancel := context.WithCancel(l.ctx)
-	defer cancel()
-	defer context.AfterFunc(l.agent.life, cancel)()
-	go func() { // a drain ends the wait at the gate
-		select {
-		case <-l.agent.drain:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	if err := l.launch(ctx); err != nil {
+	if err := l.launch(l.ctx); err != nil {
 		l.phase = over
 		l.res.Status = res.StatusCode
 		l.deliver(NotSent, err)
@@ -94,9 +84,13 @@ func (l *leg) send(ctx context.Context) error {
 	return nil
 }
 
-// launch builds the INVITE, passes the gate and starts its transaction. An error means that nothing left.
+// launch builds the INVITE, passes the gate and starts its transaction. An error means that nothing left. A drain ends
+// the wait at the gate: no phone begins to ring for a call that is given up already.
 func (l *leg) launch(ctx context.Context) error {
 	a := l.agent
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(a.draining, cancel)()
 	if err := l.prepare(ctx); err != nil {
 		return err
 	}
@@ -104,6 +98,9 @@ func (l *leg) launch(ctx context.Context) error {
 		if err := l.inv.BeforeSend(ctx); err != nil {
 			return &gateError{err}
 		}
+	}
+	if a.draining.Err() != nil { // AfterFunc's goroutine may be late
+		return ErrClosing
 	}
 	if err := ctx.Err(); err != nil {
 		return err
