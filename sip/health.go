@@ -19,8 +19,8 @@ const optionsWait = 4 * time.Second
 // health watches the far ends (OPTIONS, RFC 3261 section 11) and the registration, and reports what changes.
 type health struct {
 	agent *Agent
-	kick  chan netip.AddrPort // a target that left an INVITE unanswered: ask it now
-	done  chan struct{}       // closed when the watch has ended; nil before start
+	kick  chan struct{} // capacity 1: a target left an INVITE unanswered: ask now
+	done  chan struct{} // closed when the watch has ended; nil before start
 
 	mu         sync.Mutex
 	now        avanak.Health       // guarded by mu
@@ -30,7 +30,7 @@ type health struct {
 }
 
 func newHealth(a *Agent) *health {
-	h := &health{agent: a, kick: make(chan netip.AddrPort, maxKnown)}
+	h := &health{agent: a, kick: make(chan struct{}, 1)}
 	h.now = avanak.Health{Trunk: a.cfg.Name, At: time.Now(), Usable: a.cfg.Register.User == ""}
 	if !h.now.Usable {
 		h.now.Why = "not registered yet"
@@ -84,9 +84,9 @@ func (h *health) watch() {
 		case <-a.drain:
 			timer.Stop()
 			return
-		case addr := <-h.kick:
+		case <-h.kick: // a round, not this target alone: else kicks without end would leave the others unasked
 			timer.Stop()
-			h.ask(addr)
+			h.round()
 		case <-timer.C:
 			h.round()
 		}
@@ -157,11 +157,11 @@ func (a *Agent) options(ctx context.Context, to hop) (int, error) {
 	return res.StatusCode, nil
 }
 
-// suspect has a target asked at once that left an INVITE unanswered.
+// suspect has the targets asked at once, since one left an INVITE unanswered.
 func (h *health) suspect(addr netip.AddrPort) {
 	h.agent.targets.doubt(addr)
 	select {
-	case h.kick <- addr:
+	case h.kick <- struct{}{}:
 	default:
 	}
 }
