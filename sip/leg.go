@@ -215,6 +215,9 @@ func (l *leg) transactionOver() {
 	case calling, proceeding, cancelling:
 		// A later send failed, but the INVITE had left before; or Close ran out of time.
 		l.stopped = true
+		if l.phase == proceeding { // the phone rings on: the far end may take a CANCEL by a new connection
+			l.cancel()
+		}
 		select {
 		case <-l.agent.drain:
 			l.deliver(Cancelled, ErrClosing)
