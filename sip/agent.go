@@ -208,7 +208,9 @@ func (a *Agent) Close(ctx context.Context) error {
 	}
 	a.mu.Unlock()
 	a.endDrain()
-	a.health.stop(ctx)
+	if was == running {
+		a.health.stop(ctx)
+	}
 	var err error
 	select {
 	case <-a.empty:
