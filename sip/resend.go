@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -36,6 +37,9 @@ func (l *leg) resend(res *sip.Response) bool {
 	l.again++
 	l.cseq++
 	if err := l.launch(l.ctx); err != nil {
+		if l.phase == answered {
+			return true
+		}
 		l.phase = over
 		l.res.Status = res.StatusCode
 		l.deliver(NotSent, err)
@@ -91,6 +95,7 @@ func (l *leg) launch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(a.draining, cancel)()
+	last := l.invite
 	if err := l.prepare(ctx); err != nil {
 		return err
 	}
@@ -104,6 +109,9 @@ func (l *leg) launch(ctx context.Context) error {
 	}
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if last != nil && l.pickedUp(last) {
+		return errPickedUp
 	}
 	sent := time.Now()
 	l.handed = true
@@ -121,6 +129,31 @@ func (l *leg) launch(ctx context.Context) error {
 	tx.OnRetransmission(l.offer)
 	return nil
 }
+
+// pickedUp takes in an answer to the INVITE before, which came while the next one waited at the gate: that one must not
+// make the phone ring again.
+func (l *leg) pickedUp(last *sip.Request) bool {
+	next := l.invite
+	l.invite = last
+	for {
+		select {
+		case res := <-l.inbox:
+			if res.IsSuccess() {
+				l.receive(res)
+			}
+			continue
+		default:
+		}
+		if l.phase == answered {
+			return true
+		}
+		l.invite = next
+		return false
+	}
+}
+
+// errPickedUp is why an INVITE was not sent anew: the one before was answered.
+var errPickedUp = errors.New("answered meanwhile")
 
 // prepare builds the INVITE and makes sure of its way. One that is larger than UDP should carry goes by TCP where the
 // trunk allows it, by UDP all the same where there is no TCP (RFC 3261 section 18.1.1), or is a fault of the configuration.
