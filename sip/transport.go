@@ -210,6 +210,7 @@ func (a *Agent) connect(ctx context.Context, req *sip.Request) error {
 func (a *Agent) begin(ctx context.Context, req *sip.Request) (sip.ClientTransaction, error) {
 	tx, err := a.ua.TransactionLayer().Request(ctx, req)
 	if err != nil {
+		a.breakOff(req, err)
 		return nil, sendFault(err)
 	}
 	return tx, nil
@@ -218,9 +219,23 @@ func (a *Agent) begin(ctx context.Context, req *sip.Request) (sip.ClientTransact
 // write sends a request that begins no transaction: an ACK.
 func (a *Agent) write(req *sip.Request) error {
 	if err := a.ua.TransportLayer().WriteMsg(req); err != nil {
+		a.breakOff(req, err)
 		return sendFault(err)
 	}
 	return nil
+}
+
+// breakOff closes a connection that did not take a message within writeWait. The far end may have got half of it, and would
+// read the next message as the rest; over TLS nothing leaves on it ever again. sipgo keeps it, however.
+func (a *Agent) breakOff(req *sip.Request, err error) {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Op != "write" || !op.Timeout() || req.Transport() == OverUDP.network() {
+		return
+	}
+	conn, err := a.ua.TransportLayer().GetConnection(req.Transport(), req.Destination())
+	if err == nil {
+		_ = conn.Close() // sipgo's reader of it ends, and tells its transactions
+	}
 }
 
 // fit lets an in-dialog request that outgrew UDP go by TCP where the trunk allows that and the far end takes it. Where it
