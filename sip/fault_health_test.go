@@ -3,10 +3,14 @@ package sip
 import (
 	"context"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/avanak/avanak"
+	"github.com/avanak/avanak/sip/locate"
 )
 
 // INVITEs that one target left unanswered had only that one asked, and put the round of all off: while they came, a target
@@ -52,4 +56,47 @@ func TestDownTargetIsAskedWhileAnotherLeavesInvitesUnanswered(t *testing.T) {
 	stop()
 	<-answered
 	<-answered
+}
+
+// slowpost is a signpost whose first answer is a long time coming.
+type slowpost struct {
+	signpost
+	asked chan struct{}
+	first chan struct{} // holds the first one up
+	once  *sync.Once
+}
+
+func (s slowpost) Places(ctx context.Context) ([]locate.Place, error) {
+	slow := false
+	s.once.Do(func() { slow = true })
+	s.asked <- struct{}{}
+	if slow {
+		<-s.first
+	}
+	return s.signpost.Places(ctx)
+}
+
+// Two refreshes at once told the older state last: the trunk was down until the next round, at most an hour.
+func TestHealthOfBeforeIsNotToldAfterALaterOne(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	at := netip.MustParseAddrPort(r.addr())
+	post := slowpost{signpost: signpost{locate.Place{Host: "x", Addr: at}}, asked: make(chan struct{}, 2), first: make(chan struct{}),
+		once: new(sync.Once)}
+	h := r.agent.health
+	r.agent.targets.find = post
+	var told []int
+	r.agent.Notify(func(now avanak.Health) { told = append(told, len(now.Targets)) })
+	var both sync.WaitGroup
+	both.Go(h.refresh)
+	<-post.asked
+	both.Go(h.refresh)
+	select {
+	case <-post.asked:
+		t.Error("two refreshes read at once")
+	case <-time.After(50 * time.Millisecond): // the second one waits for its turn
+	}
+	close(post.first)
+	both.Wait()
+	require.Equal(t, []int{0, 1}, told)
 }

@@ -22,6 +22,8 @@ type health struct {
 	kick  chan struct{} // capacity 1: a target left an INVITE unanswered: ask now
 	done  chan struct{} // closed when the watch has ended; nil before start
 
+	turn sync.Mutex // of refresh: a list that was read before another one must not be told after it
+
 	mu         sync.Mutex
 	now        avanak.Health       // guarded by mu
 	tell       func(avanak.Health) // guarded by mu
@@ -177,7 +179,9 @@ func (h *health) enrolled(ok bool, why string) {
 // refresh works the health out anew and tells about it where it changed.
 func (h *health) refresh() {
 	a := h.agent
-	list, err := a.targets.list(a.life)
+	h.turn.Lock()
+	defer h.turn.Unlock()
+	list, err := a.targets.list(a.life) // may wait for name servers: Health does not
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	next := avanak.Health{Trunk: a.cfg.Name, At: time.Now(), Targets: list}
