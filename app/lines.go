@@ -68,10 +68,10 @@ func (a *App) openLine(ctx context.Context, t config.Trunk) (call.Line, error) {
 	if err != nil {
 		return call.Line{}, err
 	}
+	a.closers.add("trunk "+t.Name, agentClose, agent.Close)
 	if err := agent.Start(context.WithoutCancel(ctx)); err != nil { // it outlives ctx: the drain needs it
 		return call.Line{}, err
 	}
-	a.closers.add("trunk "+t.Name, agentClose, agent.Close)
 	return call.Line{Agent: agent, Ports: ports, Address: address, Symmetric: t.SymmetricOnce()}, nil
 }
 

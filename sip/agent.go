@@ -65,7 +65,9 @@ type Agent struct {
 	unsaid    *logGate      // for responses that did not leave
 	second    time.Duration // of session timers: a second, or less in tests
 	crew      *crew
-	drain     chan struct{}   // closed by Close: end what lives, politely
+	drain     <-chan struct{} // closed by Close: end what lives, politely
+	draining  context.Context //nolint:containedctx // the same, for what takes a context
+	endDrain  context.CancelFunc
 	quit      chan struct{}   // closed by Close when politeness is over
 	life      context.Context //nolint:containedctx // ends with quit: for transactions that outlive their caller
 	end       context.CancelFunc
@@ -122,10 +124,12 @@ func newAgent(cfg Config, log *slog.Logger, reg prometheus.Registerer, dns locat
 		return nil, err
 	}
 	a := &Agent{cfg: cfg, log: log.With("trunk", cfg.Name), m: m, find: find, unsaid: new(logGate), crew: newCrew(), second: time.Second,
-		userAgent: sip.NewHeader("User-Agent", cfg.UserAgent), drain: make(chan struct{}), quit: make(chan struct{}),
+		userAgent: sip.NewHeader("User-Agent", cfg.UserAgent), quit: make(chan struct{}),
 		legs: make(map[string]*leg), empty: make(chan struct{})}
 	// Not a caller's context: what is under way must be answered for after its caller has gone. Close ends it.
 	a.life, a.end = context.WithCancel(context.Background())
+	a.draining, a.endDrain = context.WithCancel(a.life)
+	a.drain = a.draining.Done()
 	a.targets = newTargets(find, cfg.Transport)
 	a.health = newHealth(a)
 	a.door = newDoor(find, cfg.Sources, a.hasLeg, m, a.log)
@@ -209,7 +213,7 @@ func (a *Agent) Close(ctx context.Context) error {
 		close(a.empty)
 	}
 	a.mu.Unlock()
-	close(a.drain)
+	a.endDrain()
 	if was == running {
 		a.health.stop(ctx)
 	}

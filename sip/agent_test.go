@@ -32,6 +32,7 @@ func TestConfigIsValidated(t *testing.T) {
 		{"bind without port", func(c *Config) { c.Bind = "127.0.0.1" }},
 		{"advertised with a path", func(c *Config) { c.AdvertiseSIP = "host/path" }},
 		{"user agent with a line break", func(c *Config) { c.UserAgent = "a\r\nb" }},
+		{"TLS to two hosts without a name", func(c *Config) { c.Transport, c.Targets = OverTLS, []string{"a.example.com", "b.example.com"} }},
 		{"no caller", func(c *Config) { c.Callers = []string{""} }},
 		{"caller with letters", func(c *Config) { c.Callers = []string{"0219abc"} }},
 		{"unknown number format", func(c *Config) { c.NumberFormat = "roman" }},

@@ -94,9 +94,7 @@ func blocked(text string) bool { return strings.Contains(strings.ToLower(text), 
 func (r *Result) judge() {
 	r.Class, r.Dead = r.class(), false
 	switch r.End {
-	case NotSent:
-		r.Dead = r.Class == avanak.ClassCongestion || r.Class == avanak.ClassFault
-	case Refused: // 183 is an 18x too: a callee may hear early media, or a phone may ring behind it
+	case NotSent, Refused: // 183 is an 18x too: a callee may hear early media, or a phone may ring behind it
 		r.Dead = r.Timing.Ringing.IsZero() && (r.Class == avanak.ClassCongestion || r.Class == avanak.ClassFault)
 	case Answered, RingLimit, Silent, Cancelled, Broken:
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -175,6 +176,9 @@ func (c Config) checkAddresses() error {
 		if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
 			return errors.New("tls: a certificate and its key come together")
 		}
+		if c.TLS.ServerName == "" && !c.oneHost() {
+			return errors.New("tls: targets of several names need the server_name that their certificates share")
+		}
 		if c.TLS.ServerName != "" && !validHost(c.TLS.ServerName) {
 			return errors.New("tls: server_name must be a host name")
 		}
@@ -182,6 +186,15 @@ func (c Config) checkAddresses() error {
 		return errors.New("transport must be udp, tcp or tls")
 	}
 	return nil
+}
+
+// oneHost tells whether all targets are ports of one host.
+func (c Config) oneHost() bool {
+	first, _, _ := splitHost(c.Targets[0], defaultTLSPort) //nolint:errcheck // checked before
+	return !slices.ContainsFunc(c.Targets, func(t string) bool {
+		host, _, _ := splitHost(t, defaultTLSPort) //nolint:errcheck // checked before
+		return !strings.EqualFold(host, first)
+	})
 }
 
 func (c Config) checkTexts() error {

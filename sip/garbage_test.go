@@ -201,6 +201,7 @@ func TestIncompleteRefusalDoesNotHideTheAnswer(t *testing.T) {
 // wire is the far end of a TCP trunk by script.
 type wire struct {
 	t    *testing.T
+	door net.Listener
 	conn net.Conn
 	in   *bufio.Reader
 }
@@ -213,12 +214,19 @@ func newWire(t *testing.T) (*rig, *wire, <-chan Result, message) {
 	t.Cleanup(func() { _ = l.Close() })
 	r := newRig(t, func(c *Config) { c.Transport, c.Targets = OverTCP, []string{l.Addr().String()} })
 	out := r.invite(t.Context(), Invite{})
-	conn, err := l.Accept()
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
-	w := &wire{t: t, conn: conn, in: bufio.NewReader(conn)}
+	w := &wire{t: t, door: l}
+	w.accept()
 	return r, w, out, w.next("INVITE")
+}
+
+// accept goes on with the next connection.
+func (w *wire) accept() {
+	w.t.Helper()
+	conn, err := w.door.Accept()
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { _ = conn.Close() })
+	require.NoError(w.t, conn.SetDeadline(time.Now().Add(patience)))
+	w.conn, w.in = conn, bufio.NewReader(conn)
 }
 
 // next reads one message.

@@ -28,6 +28,8 @@ type health struct {
 	kick  chan netip.AddrPort // a target that left an INVITE unanswered: ask it now
 	left  chan struct{}       // closed when the registrar was told that we go, or need not be
 
+	turn sync.Mutex // of refresh: a list that was read before another one must not be told after it
+
 	mu         sync.Mutex
 	now        avanak.Health       // guarded by mu
 	tell       func(avanak.Health) // guarded by mu
@@ -93,9 +95,15 @@ func (h *health) watch() {
 	if !asks {
 		every = DefaultOptions
 	}
-	if _, err := a.find.Places(a.life); err == nil { // a look-up that fails once says little: the calls try it again
-		h.refresh()
+	guarded := func(work func()) { // a fault of ours here must not end the keep-alives
+		defer a.guard("health")
+		work()
 	}
+	guarded(func() {
+		if _, err := a.find.Places(a.life); err == nil { // a look-up that fails once says little: the calls try it again
+			h.refresh()
+		}
+	})
 	pause := func() time.Duration { // shorter by up to a tenth, so that many trunks do not ask at once
 		return every - time.Duration(rand.Int64N(int64(every)/10+1)) //nolint:gosec // spreading, not secrecy
 	}
@@ -107,13 +115,13 @@ func (h *health) watch() {
 			return
 		case addr := <-h.kick: // the round stays due: silence of one target must not hide the others
 			if asks {
-				h.askAll(h.kicked(addr))
+				guarded(func() { h.askAll(h.kicked(addr)) })
 			}
 		case <-next.C:
 			if asks {
-				h.round()
+				guarded(h.round)
 			} else {
-				h.refresh()
+				guarded(h.refresh)
 			}
 			next.Reset(pause())
 		}
@@ -232,7 +240,9 @@ func (h *health) enrolled(ok bool, why string) {
 // refresh works the health out anew and tells about it where it changed.
 func (h *health) refresh() {
 	a := h.agent
-	list, err := a.targets.list(a.life)
+	h.turn.Lock()
+	defer h.turn.Unlock()
+	list, err := a.targets.list(a.life) // may wait for name servers: Health does not
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	next := avanak.Health{Trunk: a.cfg.Name, At: time.Now(), Targets: list}

@@ -104,8 +104,15 @@ func (l *leg) run(ctx context.Context) {
 		l.inv.OnSent(l.res.Timing.Sent)
 	}
 	given, drain := ctx.Done(), l.agent.drain
+	beat, rest := l.agent.beat(l.hop.over)
+	defer rest()
 	for !l.finished() {
 		select {
+		case <-beat:
+			if l.txDone != nil && !l.agent.carries(l.tx, l.hop) {
+				l.stop()
+				l.lost(errBroken)
+			}
 		case res := <-l.responses:
 			l.receive(res)
 		case res := <-l.inbox:
@@ -209,17 +216,24 @@ func (l *leg) giveUp(end End, err error) {
 
 // transactionOver is the end of sipgo's transaction: its timers ran out, or the transport failed.
 func (l *leg) transactionOver() {
-	err := l.tx.Err()
 	l.responses, l.txDone = nil, nil
+	l.lost(l.tx.Err())
+}
+
+// lost is the end of the INVITE's way: a later send failed, but the INVITE had left before; its connection is gone; or
+// Close ran out of time.
+func (l *leg) lost(err error) {
 	switch l.phase {
 	case calling, proceeding, cancelling:
-		// A later send failed, but the INVITE had left before; or Close ran out of time.
 		l.stopped = true
+		if l.phase == proceeding { // the phone rings on: the far end may take a CANCEL by a new connection
+			l.cancel()
+		}
 		select {
 		case <-l.agent.drain:
 			l.deliver(Cancelled, ErrClosing)
 		default:
-			if l.hop.over.stream() && errors.Is(err, sip.ErrTransactionTransport) {
+			if errors.Is(err, errBroken) {
 				l.agent.m.cut.Inc()
 			}
 			l.agent.health.suspect(l.hop.addr)

@@ -89,8 +89,14 @@ func (r *registration) leave() {
 }
 
 // renew sends one REGISTER, again where it is challenged or asks for too little, and returns the granted time.
-func (r *registration) renew(ctx context.Context, expires time.Duration) (time.Duration, error) {
+func (r *registration) renew(ctx context.Context, expires time.Duration) (held time.Duration, err error) {
 	a := r.agent
+	defer func() { // what a registrar sends ends neither the process nor the registering
+		if p := recover(); p != nil {
+			a.panicked("register", p)
+			err = errPanic
+		}
+	}()
 	place, err := a.targets.choose(ctx, nil)
 	if err != nil {
 		return 0, err

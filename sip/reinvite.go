@@ -6,7 +6,7 @@ import (
 	"github.com/emiago/sipgo/sip"
 )
 
-// reinvite sends a re-INVITE and returns its final response, nil where none came in 64*T1. A 2xx is acknowledged, its
+// reinvite sends a re-INVITE and returns its final response, nil where none came in 64*T1, a 503 where it could not leave. A 2xx is acknowledged, its
 // copies too. Where the far end's own re-INVITE is under way, it is not sent: the answer is 491 then (RFC 3261 section
 // 14.1), as the far end would give.
 func (c *Call) reinvite(build func() *sip.Request) *sip.Response {
@@ -20,8 +20,8 @@ func (c *Call) reinvite(build func() *sip.Request) *sip.Response {
 		req := build()
 		authorize(x, req, req.Body())
 		tx, err := a.begin(a.life, req)
-		if err != nil {
-			return nil
+		if err != nil { // it did not leave: there is time for another try, and the far end knows of nothing
+			return &sip.Response{StatusCode: 503}
 		}
 		acknowledge := func(res *sip.Response) {
 			if res.IsSuccess() {

@@ -2,6 +2,7 @@ package sip
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -35,16 +36,11 @@ func (l *leg) resend(res *sip.Response) bool {
 	}
 	l.again++
 	l.cseq++
-	ctx, cancel := context.WithCancel(l.ctx)
-	defer cancel()
-	go func() { // a drain ends the wait at the gate
-		select {
-		case <-l.agent.drain:
-			cancel()
-		case <-ctx.Done():
+	l.early = nil // what follows belongs to the INVITE anew, and numbers its reliable responses from the start
+	if err := l.launch(l.ctx); err != nil {
+		if l.phase == answered {
+			return true
 		}
-	}()
-	if err := l.launch(ctx); err != nil {
 		l.phase = over
 		l.res.Status = res.StatusCode
 		l.deliver(NotSent, err)
@@ -97,9 +93,14 @@ func (l *leg) send(ctx context.Context) error {
 	return nil
 }
 
-// launch builds the INVITE, passes the gate and starts its transaction. An error means that nothing left.
+// launch builds the INVITE, passes the gate and starts its transaction. An error means that nothing left. A drain ends
+// the wait at the gate: no phone begins to ring for a call that is given up already.
 func (l *leg) launch(ctx context.Context) error {
 	a := l.agent
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(a.draining, cancel)()
+	last := l.invite
 	if err := l.prepare(ctx); err != nil {
 		return err
 	}
@@ -108,8 +109,14 @@ func (l *leg) launch(ctx context.Context) error {
 			return &gateError{err}
 		}
 	}
+	if a.draining.Err() != nil { // AfterFunc's goroutine may be late
+		return ErrClosing
+	}
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if last != nil && l.pickedUp(last) {
+		return errPickedUp
 	}
 	sent := time.Now()
 	l.handed = true
@@ -127,6 +134,31 @@ func (l *leg) launch(ctx context.Context) error {
 	tx.OnRetransmission(l.offer)
 	return nil
 }
+
+// pickedUp takes in an answer to the INVITE before, which came while the next one waited at the gate: that one must not
+// make the phone ring again.
+func (l *leg) pickedUp(last *sip.Request) bool {
+	next := l.invite
+	l.invite = last
+	for {
+		select {
+		case res := <-l.inbox:
+			if res.IsSuccess() {
+				l.receive(res)
+			}
+			continue
+		default:
+		}
+		if l.phase == answered {
+			return true
+		}
+		l.invite = next
+		return false
+	}
+}
+
+// errPickedUp is why an INVITE was not sent anew: the one before was answered.
+var errPickedUp = errors.New("answered meanwhile")
 
 // prepare builds the INVITE and makes sure of its way. One that is larger than UDP should carry goes by TCP where the
 // trunk allows it, by UDP all the same where there is no TCP (RFC 3261 section 18.1.1), or is a fault of the configuration.

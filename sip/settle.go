@@ -17,8 +17,15 @@ func (a *Agent) ask(ctx context.Context, req *sip.Request) (*sip.Response, error
 		return nil, err
 	}
 	defer tx.Terminate()
+	to := hopOf(req)
+	beat, rest := a.beat(to.over)
+	defer rest()
 	for {
 		select {
+		case <-beat:
+			if !a.carries(tx, to) {
+				return nil, &transportError{errBroken}
+			}
 		case res := <-tx.Responses():
 			if !res.IsProvisional() {
 				return res, nil

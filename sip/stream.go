@@ -19,7 +19,8 @@ type streams struct {
 	door   *door
 	closed chan struct{} // closed by Close
 	once   sync.Once
-	seats  chan struct{} // one value for each connection that lives
+	seats  chan struct{}                  // one value for each connection that lives
+	poses  func(from netip.AddrPort) bool // tells who comes from a target's own port; nil where that is as good as any
 }
 
 func listenStream(addr netip.AddrPort, d *door) (*streams, error) {
@@ -49,7 +50,7 @@ func (s *streams) Accept() (net.Conn, error) {
 			}
 			continue
 		}
-		if s.door.admitsStream(conn) {
+		if remote, ok := conn.RemoteAddr().(*net.TCPAddr); ok && s.door.admitsStream(conn) && (s.poses == nil || !s.poses(remote.AddrPort())) {
 			select {
 			case s.seats <- struct{}{}:
 				return &seated{Conn: conn, leave: s.seats}, nil

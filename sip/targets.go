@@ -80,6 +80,15 @@ func (t *targets) choose(ctx context.Context, avoid []string) (locate.Place, err
 	return locate.Place{}, fault
 }
 
+// has tells whether a call may go to addr as things are known now; it waits for no look-up.
+func (t *targets) has(addr netip.AddrPort) bool {
+	ended, end := context.WithCancel(context.Background())
+	end()
+	places, _ := t.find.Places(ended) //nolint:errcheck // nowhere: then not there either
+	addr = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	return slices.ContainsFunc(places, func(p locate.Place) bool { return p.Addr == addr })
+}
+
 // of returns the state of an address, and makes it where there is room. The caller holds mu.
 func (t *targets) of(addr netip.AddrPort) *target {
 	s := t.state[addr]

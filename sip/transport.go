@@ -69,7 +69,11 @@ func (a *Agent) bind(addr netip.AddrPort) error {
 	case a.cfg.Transport == OverTLS && a.cfg.TLS.CertFile == "":
 		return nil
 	}
-	a.stream, err = listenStream(addr, a.door)
+	if a.stream, err = listenStream(addr, a.door); err == nil && a.cfg.Transport == OverTLS {
+		// sipgo would send our calls, and credentials, by a connection that comes from a target's own port as by one that we
+		// made: but nobody has verified a certificate there.
+		a.stream.poses = a.targets.has
+	}
 	return err
 }
 
@@ -142,7 +146,7 @@ func (a *Agent) assemble() error {
 	options := []sipgo.UserAgentOption{sipgo.WithUserAgent(a.cfg.UserAgent),
 		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(log), sip.WithTransportLayerTransports(transports)),
 		sipgo.WithUserAgentTransactionLayerOptions(sip.WithTransactionLayerLogger(log),
-			sip.WithTransactionLayerUnhandledResponseHandler(a.stray), sip.WithTransactionLayerTerminateOnConnClose())}
+			sip.WithTransactionLayerUnhandledResponseHandler(a.stray))}
 	if a.tls != nil {
 		options = append(options, sipgo.WithUserAgenTLSConfig(a.tls))
 	}
