@@ -102,7 +102,7 @@ func TestUnwantedCallIsTheLastToItsNumber(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, suppressed)
 	}
-	require.Equal(t, 2.0, gateway.metric("avanak_dispatcher_unwanted_total"))
+	require.Equal(t, 2, int(gateway.metric("avanak_dispatcher_unwanted_total")))
 
 	s.campaign(c, 4, client.CampaignRequest{})
 	at = s.over(c)
