@@ -23,7 +23,6 @@ const notRegistered = "not registered: "
 type health struct {
 	agent *Agent
 	kick  chan netip.AddrPort // a target that left an INVITE unanswered: ask it now
-	done  chan struct{}       // closed when the watch has ended; nil before start
 
 	mu         sync.Mutex
 	now        avanak.Health       // guarded by mu
@@ -132,12 +131,12 @@ func (h *health) ask(addr netip.AddrPort) {
 	defer cancel()
 	began := time.Now()
 	status, err := a.options(ctx, hop{addr, a.cfg.Transport})
-	changed := false
 	select {
 	case <-a.drain: // a socket that is being closed says nothing about the far end
 		return
 	default:
 	}
+	var changed bool
 	switch {
 	case err == nil && (status < 500 || status == 501):
 		changed = a.targets.alive(addr, time.Since(began))
