@@ -89,8 +89,8 @@ func TestRefusingTrunkIsPassedByWithinTheAttempt(t *testing.T) {
 	require.GreaterOrEqual(t, gateway.metric(`avanak_trunk_transitions_total{to="resting",trunk="first"}`), 1.0)
 	require.Zero(t, gateway.metric(`avanak_trunk_state{state="up",trunk="first"}`))
 	require.Zero(t, gateway.metric(`avanak_trunk_rate_cps{trunk="first"}`))
-	require.Equal(t, 1.0, gateway.metric(`avanak_trunk_state{state="up",trunk="second"}`))
-	require.Equal(t, float64(len(began)), gateway.metric(`avanak_dispatcher_legs_total{class="congestion",trunk="first"}`))
+	require.Equal(t, 1, int(gateway.metric(`avanak_trunk_state{state="up",trunk="second"}`)))
+	require.Equal(t, len(began), int(gateway.metric(`avanak_dispatcher_legs_total{class="congestion",trunk="first"}`)))
 	s.within(first, s.farm)
 	s.within(second, works)
 }
@@ -144,7 +144,7 @@ func TestCalleesWordAndSilenceGoToNoOtherTrunk(t *testing.T) {
 		return kinds[seen%len(kinds)]
 	})
 	works := s.another("", answers)
-	first, second := to("first", "first_response: 1s", s.farm), to("second", "", works)
+	first, second := to("first", "first_response: 3s", s.farm), to("second", "", works)
 	gateway := s.serve(t.TempDir(), first, second)
 	s.campaign(gateway.customer(), n, once())
 	at := s.over(gateway.customer())
@@ -157,7 +157,7 @@ func TestCalleesWordAndSilenceGoToNoOtherTrunk(t *testing.T) {
 	want := map[string]int{"delivered": len(works.Calls())}
 	for i, call := range s.farm.Calls() {
 		want[states[(i+1)%len(kinds)]]++
-		require.Zero(t, h.closed[try{h.intents[call.CallID].Ordinal, 1}].Legs/2, "one leg")
+		require.LessOrEqual(t, h.closed[try{h.intents[call.CallID].Ordinal, 1}].Legs, 1, "legs")
 	}
 	require.Greater(t, len(s.farm.Calls()), len(kinds))
 	require.Equal(t, want, standing(at))

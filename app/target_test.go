@@ -18,7 +18,7 @@ func TestSecondTargetGetsWhatTheFirstRefuses(t *testing.T) {
 	for name, options := range map[string]string{"asked by options": "", "not asked": "options: off"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const n = 12
+			const n = 40
 			s := newScene(t, 200*time.Millisecond, refuses(503))
 			works := s.another("", answers)
 			both := to("both", options, s.farm, works)
@@ -28,12 +28,21 @@ func TestSecondTargetGetsWhatTheFirstRefuses(t *testing.T) {
 
 			h := s.judge(at)
 			require.Equal(t, map[string]int{"delivered": n}, standing(at))
-			require.Len(t, s.farm.Calls(), n)
-			require.Len(t, works.Calls(), n)
-			require.Len(t, h.legs, n)
-			for _, call := range works.Calls() {
-				require.Contains(t, h.legs, call.CallID)
+			refused := map[string]bool{}
+			for _, call := range s.farm.Calls() {
+				require.Contains(t, h.intents, call.CallID, "first legs only")
+				require.False(t, refused[call.Number], "refused twice")
+				refused[call.Number] = true
 			}
+			require.NotEmpty(t, refused)
+			require.LessOrEqual(t, len(refused), 10, "a target that refuses every call is tried last")
+			require.Len(t, works.Calls(), n, "each recipient once")
+			require.Len(t, h.legs, len(refused))
+			for _, call := range works.Calls() {
+				_, further := h.legs[call.CallID]
+				require.Equal(t, refused[call.Number], further)
+			}
+			require.Zero(t, gateway.metric(`avanak_trunk_transitions_total{to="resting",trunk="both"}`), "the trunk serves")
 			s.within(both, s.farm, works)
 		})
 	}
@@ -93,7 +102,7 @@ func TestUnwantedCallIsTheLastToItsNumber(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, suppressed)
 	}
-	require.Equal(t, 2.0, gateway.metric("avanak_dispatcher_unwanted_total"))
+	require.Equal(t, 2, int(gateway.metric("avanak_dispatcher_unwanted_total")))
 
 	s.campaign(c, 4, client.CampaignRequest{})
 	at = s.over(c)

@@ -181,6 +181,7 @@ func (h *health) ask(addr netip.AddrPort) {
 		return
 	default:
 	}
+	var changed bool
 	switch {
 	case err == nil && (status < 500 || status == 501):
 		changed = a.targets.alive(addr, time.Since(began))

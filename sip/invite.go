@@ -162,5 +162,6 @@ func (a *Agent) Invite(ctx context.Context, inv Invite) Result {
 	started = true
 	r := <-l.result
 	r.judge()
+	a.targets.ended(l.hop.addr, r.Class)
 	return r
 }

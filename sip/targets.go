@@ -17,6 +17,10 @@ const (
 	missesToDown = 2
 	// suspicion is how long a target that left an INVITE unanswered comes after the others.
 	suspicion = 30 * time.Second
+	// refusalsToLast is how many calls in a row a target may refuse for want of room before it comes after the others for
+	// as long. One 503 is that call's affair (RFC 3261 section 21.5.4); a target that refuses them all must not be tried
+	// first by every call, or the trunk would count as failing while its other targets serve.
+	refusalsToLast = 3
 	// maxKnown bounds the targets whose state is remembered.
 	maxKnown = 64
 )
@@ -40,6 +44,8 @@ type targets struct {
 // target is what is known of one address. All of it is guarded by targets.mu.
 type target struct {
 	misses  int
+	refused int       // calls in a row, for want of room
+	full    time.Time // until then it comes last since it refused
 	down    bool
 	suspect time.Time // until then
 	rtt     time.Duration
@@ -68,7 +74,7 @@ func (t *targets) choose(ctx context.Context, avoid []string) (locate.Place, err
 		}
 		s := t.state[p.Addr]
 		switch {
-		case s == nil || (!s.down && !now.Before(s.suspect)):
+		case s == nil || (!s.down && !now.Before(s.suspect) && !now.Before(s.full)):
 			return p, nil
 		case !s.down && second == nil:
 			second = &places[i]
@@ -142,6 +148,23 @@ func (t *targets) doubt(addr netip.AddrPort) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.of(addr).suspect = time.Now().Add(suspicion)
+}
+
+// ended notes how a call over a target ended: it served, or had no room.
+func (t *targets) ended(addr netip.AddrPort, class avanak.Class) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case class == avanak.ClassCongestion:
+		s := t.of(addr)
+		if s.refused++; s.refused >= refusalsToLast {
+			s.full = time.Now().Add(suspicion)
+		}
+	case class.Callee():
+		if s := t.state[addr]; s != nil {
+			s.refused, s.full = 0, time.Time{}
+		}
+	}
 }
 
 // list is the state of the targets as they are now; the error is that of the look-up.
