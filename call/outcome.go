@@ -37,6 +37,10 @@ func refused(r sip.Result) (avanak.Outcome, string) {
 	if !ok {
 		return avanak.Uncertain, "internal fault"
 	}
+	if !outcome.Charged() && !r.Timing.Ringing.IsZero() {
+		// The trunk gave up, but a phone has rung: to the callee that was a call, and the next one is not due in seconds.
+		return avanak.NoAnswer, r.Reason
+	}
 	switch r.Class {
 	case avanak.ClassAway:
 		if byCause, ok := away[r.Cause]; ok {

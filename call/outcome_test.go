@@ -83,3 +83,15 @@ func TestEndWithoutAnAnswerIsAnOutcome(t *testing.T) {
 		require.Equal(t, tt.detail, detail)
 	}
 }
+
+// A trunk that fails after the phone rang has disturbed somebody: the try is used up, and the wait is that of no answer.
+func TestTrunkThatGivesUpOnARingingPhoneHasUsedUpATry(t *testing.T) {
+	for _, class := range []avanak.Class{avanak.ClassCongestion, avanak.ClassFault} {
+		r := sip.Result{End: sip.Refused, Status: 503, Class: class, Timing: sip.Timing{Sent: time.Now(), Ringing: time.Now()}}
+		outcome, _ := unanswered(r)
+		require.Equal(t, avanak.NoAnswer.String(), outcome.String())
+		r.Timing.Ringing = time.Time{}
+		outcome, _ = unanswered(r)
+		require.False(t, outcome.Charged())
+	}
+}

@@ -175,7 +175,6 @@ func (h *health) ask(addr netip.AddrPort) {
 	defer cancel()
 	began := time.Now()
 	status, err := a.options(ctx, hop{addr, a.cfg.Transport})
-	var changed bool
 	select {
 	case <-a.drain: // a socket that is being closed says nothing about the far end
 		return
