@@ -137,7 +137,7 @@ func TestCalleesWordAndSilenceGoToNoOtherTrunk(t *testing.T) {
 	const n = 70
 	kinds := []siptest.Behaviour{{Status: 486}, {Status: 600}, {Status: 603}, {Status: 404}, {Status: 480}, {Status: 607},
 		{Status: 503, Provisionals: 1}, {Kind: siptest.Silent}}
-	states := []string{"busy", "busy", "rejected", "invalid_number", "no_answer", "rejected", "failed", "uncertain"}
+	states := []string{"busy", "busy", "rejected", "invalid_number", "no_answer", "rejected", "no_answer", "uncertain"}
 	seen := 0
 	s := newScene(t, 100*time.Millisecond, func(string, int) siptest.Behaviour {
 		seen++

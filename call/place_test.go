@@ -93,7 +93,7 @@ func TestRefusalBecomesItsOutcome(t *testing.T) {
 		"unavailable":   {siptest.Behaviour{Status: 480}, avanak.NoAnswer, avanak.ClassAway, false, 480, 0},
 		"trunk is full": {siptest.Behaviour{Kind: siptest.Unavailable, RetryAfter: 7 * time.Second}, avanak.Congestion, avanak.ClassCongestion, true, 503, 7 * time.Second},
 		"full, and yet it rang": {siptest.Behaviour{Kind: siptest.Unavailable, Provisionals: 1, AnswerAfter: 200 * time.Millisecond},
-			avanak.Congestion, avanak.ClassCongestion, false, 503, 0},
+			avanak.NoAnswer, avanak.ClassCongestion, false, 503, 0},
 		"declined":           {siptest.Behaviour{Kind: siptest.Decline}, avanak.Rejected, avanak.ClassRefused, false, 603, 0},
 		"no more of this":    {siptest.Behaviour{Status: 608, ReasonCause: 21}, avanak.Unwanted, avanak.ClassUnwanted, false, 608, 0},
 		"blocked on the way": {blockedOnTheWay, avanak.Unwanted, avanak.ClassUnwanted, false, 603, 0},
