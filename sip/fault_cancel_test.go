@@ -24,6 +24,7 @@ func (s signpost) Close()                   {}
 
 // named makes the rig's trunk one whose target is a name: the Request-URI is not where the packets go.
 func (r *rig) named(host string) {
+	r.looked()
 	r.agent.targets.find = signpost{locate.Place{Host: host, Addr: netip.MustParseAddrPort(r.addr())}}
 }
 

@@ -68,6 +68,7 @@ func TestFaultWhileRegisteringIsNoEndOfTheProcess(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	reg := &registration{agent: r.agent}
+	r.looked()
 	r.agent.targets.find = brokenPost{}
 	_, err := reg.renew(t.Context(), time.Minute)
 	require.ErrorIs(t, err, errPanic)

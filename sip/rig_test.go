@@ -164,3 +164,9 @@ func (r *rig) ended(c *Call) {
 		r.t.Fatal("call did not end")
 	}
 }
+
+// looked waits until the agent has looked at its targets for the first time: after it a test may put another locator in.
+func (r *rig) looked() {
+	r.t.Helper()
+	require.Eventually(r.t, func() bool { return len(r.agent.Health().Targets) > 0 }, patience, time.Millisecond)
+}

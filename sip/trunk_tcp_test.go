@@ -102,6 +102,11 @@ func TestConnectionThatDiesAfterTheInviteLeavesTheCallInDoubt(t *testing.T) {
 			require.Equal(t, avanak.ClassSilent, res.Class)
 			require.False(t, res.Dead, "a phone may ring")
 			require.Less(t, time.Since(began), 3*time.Second, "it is known at once")
+			if i > 0 { // a phone may ring: it is stopped by a new connection
+				cancel := r.next("CANCEL")
+				require.Equal(t, inv.branch(), cancel.branch())
+				r.reply(cancel, 200, "OK", "", "")
+			}
 		})
 	}
 }
